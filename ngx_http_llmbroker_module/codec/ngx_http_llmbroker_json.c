@@ -1,0 +1,1041 @@
+
+/*
+ * Copyright (C) LLMBroker contributors
+ */
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+
+#include <yajl/yajl_parse.h>
+
+#include "codec/ngx_http_llmbroker_json.h"
+#include "codec/ngx_http_llmbroker_utf8.h"
+
+
+/* bytes for a yajl parser; yajl 2.1 takes 400 */
+#define NGX_HTTP_LLMBROKER_JSON_PARSER    1024
+
+/* the least size of the buffer for a token that is cut by the text's end */
+#define NGX_HTTP_LLMBROKER_JSON_TOKEN     2048
+
+/* texts of up to some 3.5 KB need no allocation for the parser */
+#define NGX_HTTP_LLMBROKER_JSON_STACK     8192
+
+/*
+ * Values are allocated by the slab, which doubles: ngx_palloc() goes through
+ * all full blocks of a pool that was reset, large allocations do not suffer
+ */
+#define NGX_HTTP_LLMBROKER_JSON_SLAB      16
+#define NGX_HTTP_LLMBROKER_JSON_MAX_SLAB  1024
+
+/* where the exponent of a number is cut: no text is that long */
+#define NGX_HTTP_LLMBROKER_JSON_EXPONENT  0x40000000
+
+
+typedef struct {
+    u_char                      *pos;
+    u_char                      *last;
+    u_char                      *newest;
+} ngx_http_llmbroker_json_memory_t;
+
+
+typedef struct {
+    ngx_http_llmbroker_json_t   *node;
+    ngx_http_llmbroker_json_t  **last;
+    ngx_str_t                    key;      /* of the member to come */
+    unsigned                     have_key:1;
+} ngx_http_llmbroker_json_level_t;
+
+
+typedef struct {
+    ngx_pool_t                  *pool;
+    yajl_handle                  parser;
+    u_char                      *text;
+    u_char                      *last;
+    u_char                      *pos;      /* what is before is in the tree */
+    u_char                      *names;    /* room for decoded names */
+    ngx_int_t                    rc;       /* why a callback has stopped */
+    ngx_uint_t                   slab;
+    ngx_uint_t                   free;     /* values left in the slab */
+    ngx_http_llmbroker_json_t   *value;    /* the next of them */
+    ngx_uint_t                   depth;
+    ngx_http_llmbroker_json_t   *root;
+
+    /* level[0] is around the root */
+    ngx_http_llmbroker_json_level_t
+                              level[NGX_HTTP_LLMBROKER_SCAN_MAX_DEPTH + 1];
+} ngx_http_llmbroker_json_ctx_t;
+
+
+static ngx_int_t ngx_http_llmbroker_json_build(
+    ngx_http_llmbroker_json_ctx_t *ctx, yajl_alloc_funcs *functions);
+static ngx_int_t ngx_http_llmbroker_json_build_scalar(
+    ngx_http_llmbroker_json_ctx_t *ctx);
+
+static int ngx_http_llmbroker_json_on_null(void *data);
+static int ngx_http_llmbroker_json_on_bool(void *data, int v);
+static int ngx_http_llmbroker_json_on_number(void *data, const char *p,
+    size_t len);
+static int ngx_http_llmbroker_json_on_object(void *data);
+static int ngx_http_llmbroker_json_on_array(void *data);
+static int ngx_http_llmbroker_json_on_end(void *data);
+static int ngx_http_llmbroker_json_scalar(ngx_http_llmbroker_json_ctx_t *ctx,
+    ngx_http_llmbroker_json_type_e type, size_t len);
+static int ngx_http_llmbroker_json_container(
+    ngx_http_llmbroker_json_ctx_t *ctx, ngx_http_llmbroker_json_type_e type);
+
+static ngx_int_t ngx_http_llmbroker_json_strings(
+    ngx_http_llmbroker_json_ctx_t *ctx, u_char *last);
+static u_char *ngx_http_llmbroker_json_quote(u_char *p, u_char *last,
+    ngx_uint_t *escaped);
+static ngx_int_t ngx_http_llmbroker_json_name(
+    ngx_http_llmbroker_json_ctx_t *ctx, u_char *p, u_char *last,
+    ngx_uint_t escaped);
+static ngx_http_llmbroker_json_t *ngx_http_llmbroker_json_add(
+    ngx_http_llmbroker_json_ctx_t *ctx, ngx_http_llmbroker_json_type_e type,
+    u_char *p, u_char *last);
+
+static ngx_int_t ngx_http_llmbroker_json_exponent(u_char *p, u_char *last);
+static u_char *ngx_http_llmbroker_json_unescape(u_char *p, u_char *last,
+    uint32_t *code);
+static u_char *ngx_http_llmbroker_json_hex(u_char *p, u_char *last,
+    uint32_t *code);
+
+static void *ngx_http_llmbroker_json_malloc(void *data, size_t size);
+static void *ngx_http_llmbroker_json_realloc(void *data, void *p,
+    size_t size);
+static void ngx_http_llmbroker_json_free(void *data, void *p);
+
+
+/*
+ * There are no callbacks for strings and names: with them yajl decodes each
+ * escape into memory of its own, which is not wanted here, and 2.1 without
+ * the distributions' patches aborts on some texts with a lone surrogate.
+ * Strings are found between the tokens that are called back.
+ */
+
+static yajl_callbacks  ngx_http_llmbroker_json_callbacks = {
+    ngx_http_llmbroker_json_on_null,
+    ngx_http_llmbroker_json_on_bool,
+    NULL,
+    NULL,
+    ngx_http_llmbroker_json_on_number,
+    NULL,
+    ngx_http_llmbroker_json_on_object,
+    NULL,
+    ngx_http_llmbroker_json_on_end,
+    ngx_http_llmbroker_json_on_array,
+    ngx_http_llmbroker_json_on_end
+};
+
+
+ngx_int_t
+ngx_http_llmbroker_json_parse(ngx_pool_t *pool, u_char *p, size_t len,
+    ngx_http_llmbroker_json_t **root)
+{
+    size_t                             size;
+    u_char                            *large;
+    ngx_int_t                          rc;
+    uint64_t                           stack[NGX_HTTP_LLMBROKER_JSON_STACK / 8];
+    yajl_alloc_funcs                   functions;
+    ngx_http_llmbroker_json_ctx_t      ctx;
+    ngx_http_llmbroker_json_memory_t   memory;
+
+    while (len != 0 && (p[len - 1] == ' ' || p[len - 1] == '\t'
+                        || p[len - 1] == CR || p[len - 1] == LF))
+    {
+        len--;
+    }
+
+    while (len != 0 && (*p == ' ' || *p == '\t' || *p == CR || *p == LF)) {
+        p++;
+        len--;
+    }
+
+    if (len == 0
+        || ngx_http_llmbroker_utf8(NGX_HTTP_LLMBROKER_UTF8_ACCEPT, p, p + len)
+           != NGX_HTTP_LLMBROKER_UTF8_ACCEPT)
+    {
+        return NGX_DECLINED;
+    }
+
+    /*
+     * yajl does not check its allocations, so it gets memory that is taken
+     * beforehand: for the parser, and for the copy that it makes of a token
+     * which the text's end cuts, in a buffer that doubles.  Most parsers fit
+     * on the stack, which is faster than malloc(); the pool is no place for
+     * them, as it may outlive many texts.
+     */
+
+    size = NGX_HTTP_LLMBROKER_JSON_PARSER
+           + ngx_max(NGX_HTTP_LLMBROKER_JSON_TOKEN, 2 * (len + 2));
+
+    memory.pos = (u_char *) stack;
+    memory.newest = NULL;
+    large = NULL;
+
+    if (size > sizeof(stack)) {
+        large = ngx_alloc(size, pool->log);
+        if (large == NULL) {
+            return NGX_ERROR;
+        }
+
+        memory.pos = large;
+    }
+
+    memory.last = memory.pos + size;
+
+    functions.malloc = ngx_http_llmbroker_json_malloc;
+    functions.realloc = ngx_http_llmbroker_json_realloc;
+    functions.free = ngx_http_llmbroker_json_free;
+    functions.ctx = &memory;
+
+    ctx.pool = pool;
+    ctx.text = p;
+    ctx.last = p + len;
+    ctx.pos = p;
+    ctx.names = NULL;
+    ctx.rc = NGX_DECLINED;
+    ctx.slab = NGX_HTTP_LLMBROKER_JSON_SLAB;
+    ctx.free = 0;
+    ctx.value = NULL;
+    ctx.depth = 0;
+    ctx.root = NULL;
+    ctx.level[0].node = NULL;
+    ctx.level[0].last = &ctx.root;
+    ctx.level[0].have_key = 0;
+
+    rc = ngx_http_llmbroker_json_build(&ctx, &functions);
+
+    if (large != NULL) {
+        ngx_free(large);
+    }
+
+    if (rc == NGX_OK) {
+        *root = ctx.root;
+    }
+
+    return rc;
+}
+
+
+static ngx_int_t
+ngx_http_llmbroker_json_build(ngx_http_llmbroker_json_ctx_t *ctx,
+    yajl_alloc_funcs *functions)
+{
+    ngx_int_t        rc;
+    yajl_status      status;
+    yajl_callbacks  *callbacks;
+
+    /* a scalar alone is only checked by yajl: it is the whole text */
+
+    callbacks = (*ctx->text == '{' || *ctx->text == '[')
+                ? &ngx_http_llmbroker_json_callbacks : NULL;
+
+    ctx->parser = yajl_alloc(callbacks, functions, ctx);
+    if (ctx->parser == NULL) {
+        return NGX_ERROR;
+    }
+
+    /* it has been checked, and yajl lets overlong forms and surrogates pass */
+
+    (void) yajl_config(ctx->parser, yajl_dont_validate_strings, 1);
+
+    status = yajl_parse(ctx->parser, ctx->text, ctx->last - ctx->text);
+
+    if (status == yajl_status_client_canceled) {
+        rc = ctx->rc;
+
+    } else if (status != yajl_status_ok) {
+        rc = NGX_DECLINED;
+
+    } else if (callbacks == NULL) {
+        rc = ngx_http_llmbroker_json_build_scalar(ctx);
+
+    } else if (ctx->depth != 0 || ctx->pos != ctx->last) {
+
+        /* the text is cut, or something is behind the value */
+
+        rc = NGX_DECLINED;
+
+    } else {
+        rc = NGX_OK;
+    }
+
+    yajl_free(ctx->parser);
+
+    return rc;
+}
+
+
+static ngx_int_t
+ngx_http_llmbroker_json_build_scalar(ngx_http_llmbroker_json_ctx_t *ctx)
+{
+    ngx_http_llmbroker_json_type_e  type;
+
+    if (yajl_complete_parse(ctx->parser) != yajl_status_ok) {
+        return NGX_DECLINED;
+    }
+
+    /*
+     * yajl takes VT and FF for white space, RFC 8259 does not, and overlooks
+     * a string without end that follows the value
+     */
+
+    if (ctx->last[-1] <= ' '
+        || (*ctx->text != '"'
+            && memchr(ctx->text, '"', ctx->last - ctx->text) != NULL))
+    {
+        return NGX_DECLINED;
+    }
+
+    switch (*ctx->text) {
+
+    case '"':
+        return ngx_http_llmbroker_json_strings(ctx, ctx->last);
+
+    case 't':
+    case 'f':
+        type = NGX_HTTP_LLMBROKER_JSON_BOOL;
+        break;
+
+    case 'n':
+        type = NGX_HTTP_LLMBROKER_JSON_NULL;
+        break;
+
+    default:
+
+        if (*ctx->text != '-' && (*ctx->text < '0' || *ctx->text > '9')) {
+            return NGX_DECLINED;
+        }
+
+        type = NGX_HTTP_LLMBROKER_JSON_NUMBER;
+    }
+
+    if (ngx_http_llmbroker_json_add(ctx, type, ctx->text, ctx->last)
+        == NULL)
+    {
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+static int
+ngx_http_llmbroker_json_on_null(void *data)
+{
+    return ngx_http_llmbroker_json_scalar(data, NGX_HTTP_LLMBROKER_JSON_NULL,
+                                          4);
+}
+
+
+static int
+ngx_http_llmbroker_json_on_bool(void *data, int v)
+{
+    return ngx_http_llmbroker_json_scalar(data, NGX_HTTP_LLMBROKER_JSON_BOOL,
+                                          v ? 4 : 5);
+}
+
+
+static int
+ngx_http_llmbroker_json_on_number(void *data, const char *p, size_t len)
+{
+    (void) p;
+
+    return ngx_http_llmbroker_json_scalar(data, NGX_HTTP_LLMBROKER_JSON_NUMBER,
+                                          len);
+}
+
+
+static int
+ngx_http_llmbroker_json_on_object(void *data)
+{
+    return ngx_http_llmbroker_json_container(data,
+                                             NGX_HTTP_LLMBROKER_JSON_OBJECT);
+}
+
+
+static int
+ngx_http_llmbroker_json_on_array(void *data)
+{
+    return ngx_http_llmbroker_json_container(data,
+                                             NGX_HTTP_LLMBROKER_JSON_ARRAY);
+}
+
+
+static int
+ngx_http_llmbroker_json_on_end(void *data)
+{
+    ngx_http_llmbroker_json_ctx_t *ctx = data;
+
+    u_char                     *last;
+    ngx_http_llmbroker_json_t  *v;
+
+    last = ctx->text + yajl_get_bytes_consumed(ctx->parser);
+
+    ctx->rc = ngx_http_llmbroker_json_strings(ctx, last - 1);
+    if (ctx->rc != NGX_OK) {
+        return 0;
+    }
+
+    v = ctx->level[ctx->depth].node;
+    v->raw.len = last - v->raw.data;
+
+    ctx->pos = last;
+    ctx->depth--;
+
+    return 1;
+}
+
+
+static int
+ngx_http_llmbroker_json_scalar(ngx_http_llmbroker_json_ctx_t *ctx,
+    ngx_http_llmbroker_json_type_e type, size_t len)
+{
+    u_char  *last;
+
+    last = ctx->text + yajl_get_bytes_consumed(ctx->parser);
+
+    ctx->rc = ngx_http_llmbroker_json_strings(ctx, last - len);
+    if (ctx->rc != NGX_OK) {
+        return 0;
+    }
+
+    if (ngx_http_llmbroker_json_add(ctx, type, last - len, last) == NULL) {
+        ctx->rc = NGX_ERROR;
+        return 0;
+    }
+
+    return 1;
+}
+
+
+static int
+ngx_http_llmbroker_json_container(ngx_http_llmbroker_json_ctx_t *ctx,
+    ngx_http_llmbroker_json_type_e type)
+{
+    u_char                           *last;
+    ngx_http_llmbroker_json_t        *v;
+    ngx_http_llmbroker_json_level_t  *level;
+
+    last = ctx->text + yajl_get_bytes_consumed(ctx->parser);
+
+    ctx->rc = ngx_http_llmbroker_json_strings(ctx, last - 1);
+    if (ctx->rc != NGX_OK) {
+        return 0;
+    }
+
+    if (ctx->depth == NGX_HTTP_LLMBROKER_SCAN_MAX_DEPTH) {
+        ctx->rc = NGX_DECLINED;
+        return 0;
+    }
+
+    v = ngx_http_llmbroker_json_add(ctx, type, last - 1, last);
+    if (v == NULL) {
+        ctx->rc = NGX_ERROR;
+        return 0;
+    }
+
+    level = &ctx->level[++ctx->depth];
+
+    level->node = v;
+    level->last = &v->child;
+    level->have_key = 0;
+
+    return 1;
+}
+
+
+/*
+ * Adds the strings before the token at "last".  yajl has checked by now that
+ * only they, commas, colons and white space lie there.
+ */
+
+static ngx_int_t
+ngx_http_llmbroker_json_strings(ngx_http_llmbroker_json_ctx_t *ctx,
+    u_char *last)
+{
+    u_char                           *p, *start;
+    ngx_int_t                         rc;
+    ngx_uint_t                        escaped;
+    ngx_http_llmbroker_json_t        *v;
+    ngx_http_llmbroker_json_level_t  *level;
+
+    p = ctx->pos;
+    level = &ctx->level[ctx->depth];
+
+    while (p < last) {
+
+        if (*p != '"') {
+
+            if (*p == '\v' || *p == '\f') {
+                return NGX_DECLINED;
+            }
+
+            p++;
+            continue;
+        }
+
+        start = p;
+
+        p = ngx_http_llmbroker_json_quote(start + 1, last, &escaped);
+        if (p == NULL) {
+            return NGX_DECLINED;
+        }
+
+        p++;
+
+        if (level->node != NULL
+            && level->node->type == NGX_HTTP_LLMBROKER_JSON_OBJECT
+            && !level->have_key)
+        {
+            rc = ngx_http_llmbroker_json_name(ctx, start + 1, p - 1, escaped);
+            if (rc != NGX_OK) {
+                return rc;
+            }
+
+            continue;
+        }
+
+        v = ngx_http_llmbroker_json_add(ctx, NGX_HTTP_LLMBROKER_JSON_STRING,
+                                        start, p);
+        if (v == NULL) {
+            return NGX_ERROR;
+        }
+
+        v->escaped = escaped;
+    }
+
+    ctx->pos = last;
+
+    return NGX_OK;
+}
+
+
+/* the quote that ends a string */
+
+static u_char *
+ngx_http_llmbroker_json_quote(u_char *p, u_char *last, ngx_uint_t *escaped)
+{
+    *escaped = 0;
+
+    while (p < last) {
+
+        if (*p == '"') {
+            return p;
+        }
+
+        if (*p == '\\') {
+            *escaped = 1;
+            p++;
+        }
+
+        p++;
+    }
+
+    return NULL;
+}
+
+
+static ngx_int_t
+ngx_http_llmbroker_json_name(ngx_http_llmbroker_json_ctx_t *ctx, u_char *p,
+    u_char *last, ngx_uint_t escaped)
+{
+    u_char                           *end;
+    ngx_http_llmbroker_json_level_t  *level;
+
+    level = &ctx->level[ctx->depth];
+
+    level->have_key = 1;
+    level->key.data = p;
+    level->key.len = last - p;
+
+    if (!escaped) {
+        return NGX_OK;
+    }
+
+    /* no name is longer decoded: the rest of the text is room for them all */
+
+    if (ctx->names == NULL) {
+        ctx->names = ngx_pnalloc(ctx->pool, ctx->last - p);
+        if (ctx->names == NULL) {
+            return NGX_ERROR;
+        }
+    }
+
+    end = ngx_http_llmbroker_json_decode(ctx->names, p, last - p);
+    if (end == NULL) {
+        return NGX_DECLINED;
+    }
+
+    level->key.data = ctx->names;
+    level->key.len = end - ctx->names;
+
+    ctx->names = end;
+
+    return NGX_OK;
+}
+
+
+static ngx_http_llmbroker_json_t *
+ngx_http_llmbroker_json_add(ngx_http_llmbroker_json_ctx_t *ctx,
+    ngx_http_llmbroker_json_type_e type, u_char *p, u_char *last)
+{
+    ngx_http_llmbroker_json_t        *v;
+    ngx_http_llmbroker_json_level_t  *level;
+
+    if (ctx->free == 0) {
+        ctx->value = ngx_palloc(ctx->pool,
+                               ctx->slab * sizeof(ngx_http_llmbroker_json_t));
+        if (ctx->value == NULL) {
+            return NULL;
+        }
+
+        ctx->free = ctx->slab;
+
+        if (ctx->slab < NGX_HTTP_LLMBROKER_JSON_MAX_SLAB) {
+            ctx->slab *= 2;
+        }
+    }
+
+    ctx->free--;
+    v = ctx->value++;
+
+    level = &ctx->level[ctx->depth];
+
+    v->type = type;
+
+    if (level->have_key) {
+        v->key = level->key;
+        level->have_key = 0;
+
+    } else {
+        ngx_str_null(&v->key);
+    }
+
+    v->raw.data = p;
+    v->raw.len = last - p;
+    v->child = NULL;
+    v->next = NULL;
+    v->n = 0;
+    v->escaped = 0;
+
+    *level->last = v;
+    level->last = &v->next;
+
+    if (level->node != NULL) {
+        level->node->n++;
+    }
+
+    ctx->pos = last;
+
+    return v;
+}
+
+
+ngx_http_llmbroker_json_t *
+ngx_http_llmbroker_json_get(ngx_http_llmbroker_json_t *object,
+    const char *name)
+{
+    size_t                      len;
+    ngx_http_llmbroker_json_t  *v, *found;
+
+    if (object == NULL || object->type != NGX_HTTP_LLMBROKER_JSON_OBJECT) {
+        return NULL;
+    }
+
+    len = ngx_strlen(name);
+    found = NULL;
+
+    for (v = object->child; v != NULL; v = v->next) {
+
+        if (v->key.len == len && ngx_memcmp(v->key.data, name, len) == 0) {
+            found = v;
+        }
+    }
+
+    return found;
+}
+
+
+ngx_http_llmbroker_json_t *
+ngx_http_llmbroker_json_get_type(ngx_http_llmbroker_json_t *object,
+    const char *name, ngx_http_llmbroker_json_type_e type)
+{
+    ngx_http_llmbroker_json_t  *v;
+
+    v = ngx_http_llmbroker_json_get(object, name);
+
+    if (v == NULL || v->type != type) {
+        return NULL;
+    }
+
+    return v;
+}
+
+
+ngx_int_t
+ngx_http_llmbroker_json_string(ngx_pool_t *pool, ngx_http_llmbroker_json_t *v,
+    ngx_str_t *out)
+{
+    u_char     *p, *last;
+    ngx_str_t   inner;
+
+    if (v == NULL || v->type != NGX_HTTP_LLMBROKER_JSON_STRING) {
+        return NGX_DECLINED;
+    }
+
+    inner = ngx_http_llmbroker_json_inner(v);
+
+    if (!v->escaped) {
+        *out = inner;
+        return NGX_OK;
+    }
+
+    p = ngx_pnalloc(pool, inner.len);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    last = ngx_http_llmbroker_json_decode(p, inner.data, inner.len);
+    if (last == NULL) {
+        return NGX_DECLINED;
+    }
+
+    out->data = p;
+    out->len = last - p;
+
+    return NGX_OK;
+}
+
+
+ngx_str_t
+ngx_http_llmbroker_json_inner(ngx_http_llmbroker_json_t *v)
+{
+    ngx_str_t  inner;
+
+    if (v == NULL || v->type != NGX_HTTP_LLMBROKER_JSON_STRING) {
+        ngx_str_null(&inner);
+        return inner;
+    }
+
+    inner.data = v->raw.data + 1;
+    inner.len = v->raw.len - 2;
+
+    return inner;
+}
+
+
+ngx_uint_t
+ngx_http_llmbroker_json_is(ngx_http_llmbroker_json_t *v, const char *text)
+{
+    u_char     *p, *last;
+    uint32_t    code;
+    ngx_str_t   inner;
+
+    if (v == NULL || v->type != NGX_HTTP_LLMBROKER_JSON_STRING) {
+        return 0;
+    }
+
+    inner = ngx_http_llmbroker_json_inner(v);
+
+    p = inner.data;
+    last = p + inner.len;
+
+    while (p < last) {
+
+        code = *p++;
+
+        if (code == '\\') {
+            p = ngx_http_llmbroker_json_unescape(p, last, &code);
+            if (p == NULL) {
+                return 0;
+            }
+        }
+
+        if (*text == '\0' || code != (u_char) *text) {
+            return 0;
+        }
+
+        text++;
+    }
+
+    return *text == '\0';
+}
+
+
+ngx_int_t
+ngx_http_llmbroker_json_int(ngx_http_llmbroker_json_t *v, ngx_int_t missing)
+{
+    u_char     *p, *point, *end, *last;
+    ngx_int_t   n, digit, digits;
+
+    if (v == NULL || v->type != NGX_HTTP_LLMBROKER_JSON_NUMBER) {
+        return missing;
+    }
+
+    p = v->raw.data;
+    last = p + v->raw.len;
+
+    for (end = p; end < last && *end != 'e' && *end != 'E'; end++) {
+        /* void */
+    }
+
+    if (*p == '-') {
+
+        while (++p < end) {
+
+            if (*p >= '1' && *p <= '9') {
+                return missing;
+            }
+        }
+
+        return 0;
+    }
+
+    for (point = p; point < end && *point != '.'; point++) { /* void */ }
+
+    /* digits before the point, after the exponent has moved it */
+
+    digits = point - p + ngx_http_llmbroker_json_exponent(end, last);
+
+    for (n = 0; digits > 0; digits--) {
+
+        if (p == point) {
+            p++;
+        }
+
+        digit = 0;
+
+        if (p < end) {
+            digit = *p++ - '0';
+
+        } else if (n == 0) {
+            break;
+        }
+
+        if (n > (NGX_MAX_INT_T_VALUE - digit) / 10) {
+            return NGX_MAX_INT_T_VALUE;
+        }
+
+        n = n * 10 + digit;
+    }
+
+    return n;
+}
+
+
+/* the value of "e-5", 0 of nothing */
+
+static ngx_int_t
+ngx_http_llmbroker_json_exponent(u_char *p, u_char *last)
+{
+    ngx_int_t   n;
+    ngx_uint_t  negative;
+
+    if (p == last) {
+        return 0;
+    }
+
+    p++;
+
+    negative = (*p == '-');
+
+    if (*p == '-' || *p == '+') {
+        p++;
+    }
+
+    for (n = 0; p < last && n < NGX_HTTP_LLMBROKER_JSON_EXPONENT; p++) {
+        n = n * 10 + (*p - '0');
+    }
+
+    return negative ? -n : n;
+}
+
+
+ngx_uint_t
+ngx_http_llmbroker_json_true(ngx_http_llmbroker_json_t *v)
+{
+    return v != NULL && v->type == NGX_HTTP_LLMBROKER_JSON_BOOL
+           && v->raw.len == 4;
+}
+
+
+u_char *
+ngx_http_llmbroker_json_decode(u_char *dst, u_char *src, size_t len)
+{
+    u_char    *p, *last;
+    uint32_t   code;
+
+    if (len == 0) {
+        return dst;
+    }
+
+    last = src + len;
+
+    while (src < last) {
+
+        p = memchr(src, '\\', last - src);
+
+        if (p == NULL) {
+            return ngx_cpymem(dst, src, last - src);
+        }
+
+        dst = ngx_cpymem(dst, src, p - src);
+
+        src = ngx_http_llmbroker_json_unescape(p + 1, last, &code);
+        if (src == NULL) {
+            return NULL;
+        }
+
+        dst = ngx_http_llmbroker_utf8_write(dst, code);
+    }
+
+    return dst;
+}
+
+
+/* one character of an escape, which begins after the backslash at p */
+
+static u_char *
+ngx_http_llmbroker_json_unescape(u_char *p, u_char *last, uint32_t *code)
+{
+    u_char    *end;
+    uint32_t   low;
+
+    if (p == last) {
+        return NULL;
+    }
+
+    switch (*p++) {
+
+    case '"':
+    case '\\':
+    case '/':
+        *code = p[-1];
+        return p;
+
+    case 'b':
+        *code = '\b';
+        return p;
+
+    case 'f':
+        *code = '\f';
+        return p;
+
+    case 'n':
+        *code = LF;
+        return p;
+
+    case 'r':
+        *code = CR;
+        return p;
+
+    case 't':
+        *code = '\t';
+        return p;
+
+    case 'u':
+        break;
+
+    default:
+        return NULL;
+    }
+
+    p = ngx_http_llmbroker_json_hex(p, last, code);
+
+    if (p == NULL || *code < 0xd800 || *code > 0xdfff) {
+        return p;
+    }
+
+    if (*code < 0xdc00 && last - p >= 2 && p[0] == '\\' && p[1] == 'u') {
+
+        end = ngx_http_llmbroker_json_hex(p + 2, last, &low);
+
+        if (end != NULL && low >= 0xdc00 && low <= 0xdfff) {
+            *code = 0x10000 + ((*code - 0xd800) << 10) + (low - 0xdc00);
+            return end;
+        }
+    }
+
+    /* a lone surrogate */
+
+    *code = 0xfffd;
+
+    return p;
+}
+
+
+static u_char *
+ngx_http_llmbroker_json_hex(u_char *p, u_char *last, uint32_t *code)
+{
+    ngx_int_t  n;
+
+    if (last - p < 4) {
+        return NULL;
+    }
+
+    n = ngx_hextoi(p, 4);
+    if (n == NGX_ERROR) {
+        return NULL;
+    }
+
+    *code = (uint32_t) n;
+
+    return p + 4;
+}
+
+
+static void *
+ngx_http_llmbroker_json_malloc(void *data, size_t size)
+{
+    ngx_http_llmbroker_json_memory_t *memory = data;
+
+    u_char  *p;
+
+    p = ngx_align_ptr(memory->pos, 16);
+
+    if (p > memory->last || size > (size_t) (memory->last - p)) {
+        return NULL;
+    }
+
+    memory->newest = p;
+    memory->pos = p + size;
+
+    return p;
+}
+
+
+static void *
+ngx_http_llmbroker_json_realloc(void *data, void *p, size_t size)
+{
+    ngx_http_llmbroker_json_memory_t *memory = data;
+
+    u_char  *old, *new;
+
+    old = p;
+
+    if (old != NULL && old == memory->newest) {
+        memory->pos = old;
+    }
+
+    new = ngx_http_llmbroker_json_malloc(memory, size);
+
+    if (old != NULL && new != NULL && new != old) {
+        ngx_memcpy(new, old, ngx_min(size, (size_t) (new - old)));
+    }
+
+    return new;
+}
+
+
+static void
+ngx_http_llmbroker_json_free(void *data, void *p)
+{
+    /* all of it goes at once */
+
+    (void) data;
+    (void) p;
+}

@@ -1,0 +1,572 @@
+
+/*
+ * Copyright (C) LLMBroker contributors
+ */
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+
+#include <yajl/yajl_gen.h>
+
+#include "codec/ngx_http_llmbroker_json_write.h"
+#include "codec/ngx_http_llmbroker_utf8.h"
+
+
+static ngx_uint_t ngx_http_llmbroker_json_ready(
+    ngx_http_llmbroker_json_writer_t *w);
+static void ngx_http_llmbroker_json_value(
+    ngx_http_llmbroker_json_writer_t *w, const void *p, size_t len);
+static void ngx_http_llmbroker_json_opened(
+    ngx_http_llmbroker_json_writer_t *w, yajl_gen_status status,
+    ngx_uint_t object);
+static ngx_uint_t ngx_http_llmbroker_json_closes(
+    ngx_http_llmbroker_json_writer_t *w, ngx_uint_t object);
+static void ngx_http_llmbroker_json_status(
+    ngx_http_llmbroker_json_writer_t *w, yajl_gen_status status);
+
+static void ngx_http_llmbroker_json_escape(
+    ngx_http_llmbroker_json_writer_t *w, u_char *p, size_t len);
+static u_char *ngx_http_llmbroker_json_replace(u_char *p, u_char ch);
+static size_t ngx_http_llmbroker_json_character(u_char *p, u_char *last);
+static void ngx_http_llmbroker_json_copy(ngx_http_llmbroker_json_writer_t *w,
+    const void *p, size_t len);
+
+static void ngx_http_llmbroker_json_print(void *data, const char *p,
+    size_t len);
+static void *ngx_http_llmbroker_json_write_malloc(void *data, size_t size);
+static void *ngx_http_llmbroker_json_write_realloc(void *data, void *p,
+    size_t size);
+static void ngx_http_llmbroker_json_write_free(void *data, void *p);
+
+
+void
+ngx_http_llmbroker_json_write_start(ngx_http_llmbroker_json_writer_t *w,
+    ngx_http_llmbroker_out_t *out)
+{
+    yajl_alloc_funcs  functions;
+
+    w->out = out;
+    w->depth = 0;
+    w->objects = 0;
+    w->used = 0;
+    w->failed = 0;
+    w->key = 0;
+    w->string = 0;
+    w->name = 0;
+
+    functions.malloc = ngx_http_llmbroker_json_write_malloc;
+    functions.realloc = ngx_http_llmbroker_json_write_realloc;
+    functions.free = ngx_http_llmbroker_json_write_free;
+    functions.ctx = w;
+
+    w->gen = yajl_gen_alloc(&functions);
+    if (w->gen == NULL) {
+        w->failed = 1;
+        return;
+    }
+
+    if (yajl_gen_config(w->gen, yajl_gen_print_callback,
+                        ngx_http_llmbroker_json_print, w)
+        == 0)
+    {
+        w->failed = 1;
+    }
+}
+
+
+ngx_int_t
+ngx_http_llmbroker_json_write_end(ngx_http_llmbroker_json_writer_t *w)
+{
+    if (w->gen == NULL) {
+        return NGX_ERROR;
+    }
+
+    if (w->depth != 0 || w->string) {
+        w->failed = 1;
+    }
+
+    if (!w->failed) {
+
+        /* only after a whole value yajl_gen refuses one more, unprinted */
+
+        if (yajl_gen_null(w->gen) != yajl_gen_generation_complete) {
+            w->failed = 1;
+        }
+    }
+
+    yajl_gen_free(w->gen);
+    w->gen = NULL;
+
+    return w->failed ? NGX_ERROR : NGX_OK;
+}
+
+
+void
+ngx_http_llmbroker_json_open(ngx_http_llmbroker_json_writer_t *w)
+{
+    if (ngx_http_llmbroker_json_ready(w)) {
+        ngx_http_llmbroker_json_opened(w, yajl_gen_map_open(w->gen), 1);
+    }
+}
+
+
+void
+ngx_http_llmbroker_json_close(ngx_http_llmbroker_json_writer_t *w)
+{
+    if (ngx_http_llmbroker_json_closes(w, 1)) {
+        ngx_http_llmbroker_json_status(w, yajl_gen_map_close(w->gen));
+    }
+}
+
+
+void
+ngx_http_llmbroker_json_open_array(ngx_http_llmbroker_json_writer_t *w)
+{
+    if (ngx_http_llmbroker_json_ready(w)) {
+        ngx_http_llmbroker_json_opened(w, yajl_gen_array_open(w->gen), 0);
+    }
+}
+
+
+void
+ngx_http_llmbroker_json_close_array(ngx_http_llmbroker_json_writer_t *w)
+{
+    if (ngx_http_llmbroker_json_closes(w, 0)) {
+        ngx_http_llmbroker_json_status(w, yajl_gen_array_close(w->gen));
+    }
+}
+
+
+void
+ngx_http_llmbroker_json_key(ngx_http_llmbroker_json_writer_t *w,
+    const char *name)
+{
+    ngx_str_t  s;
+
+    s.data = (u_char *) name;
+    s.len = ngx_strlen(name);
+
+    ngx_http_llmbroker_json_key_str(w, &s);
+}
+
+
+void
+ngx_http_llmbroker_json_key_str(ngx_http_llmbroker_json_writer_t *w,
+    ngx_str_t *name)
+{
+    if (!ngx_http_llmbroker_json_ready(w)) {
+        return;
+    }
+
+    if (w->depth == 0 || w->key
+        || !(w->objects & ((uint64_t) 1 << (w->depth - 1))))
+    {
+        w->failed = 1;
+        return;
+    }
+
+    /*
+     * yajl_gen takes a name from yajl_gen_string() only, which would pass on
+     * what is not UTF-8: it prints the comma, the name is written here
+     */
+
+    w->name = 1;
+    ngx_http_llmbroker_json_status(w, yajl_gen_string(w->gen,
+                                                      (u_char *) "", 0));
+    w->name = 0;
+    w->key = 1;
+
+    ngx_http_llmbroker_json_copy(w, "\"", 1);
+    ngx_http_llmbroker_json_escape(w, name->data, name->len);
+    ngx_http_llmbroker_json_copy(w, "\"", 1);
+}
+
+
+void
+ngx_http_llmbroker_json_text(ngx_http_llmbroker_json_writer_t *w,
+    const char *text)
+{
+    ngx_str_t  s;
+
+    s.data = (u_char *) text;
+    s.len = ngx_strlen(text);
+
+    ngx_http_llmbroker_json_str(w, &s);
+}
+
+
+void
+ngx_http_llmbroker_json_str(ngx_http_llmbroker_json_writer_t *w,
+    ngx_str_t *text)
+{
+    ngx_http_llmbroker_json_open_string(w);
+    ngx_http_llmbroker_json_text_piece(w, text);
+    ngx_http_llmbroker_json_close_string(w);
+}
+
+
+void
+ngx_http_llmbroker_json_raw(ngx_http_llmbroker_json_writer_t *w,
+    ngx_str_t *raw)
+{
+    if (raw->len == 0) {
+        w->failed = 1;
+        return;
+    }
+
+    ngx_http_llmbroker_json_value(w, raw->data, raw->len);
+}
+
+
+void
+ngx_http_llmbroker_json_number(ngx_http_llmbroker_json_writer_t *w, int64_t n)
+{
+    u_char  *p, buf[NGX_INT64_LEN];
+
+    p = ngx_sprintf(buf, "%L", n);
+
+    ngx_http_llmbroker_json_value(w, buf, p - buf);
+}
+
+
+void
+ngx_http_llmbroker_json_bool(ngx_http_llmbroker_json_writer_t *w,
+    ngx_uint_t v)
+{
+    if (ngx_http_llmbroker_json_ready(w)) {
+        w->key = 0;
+        ngx_http_llmbroker_json_status(w, yajl_gen_bool(w->gen, v != 0));
+    }
+}
+
+
+void
+ngx_http_llmbroker_json_null(ngx_http_llmbroker_json_writer_t *w)
+{
+    if (ngx_http_llmbroker_json_ready(w)) {
+        w->key = 0;
+        ngx_http_llmbroker_json_status(w, yajl_gen_null(w->gen));
+    }
+}
+
+
+void
+ngx_http_llmbroker_json_open_string(ngx_http_llmbroker_json_writer_t *w)
+{
+    ngx_http_llmbroker_json_value(w, "\"", 1);
+
+    w->string = 1;
+}
+
+
+void
+ngx_http_llmbroker_json_inner_piece(ngx_http_llmbroker_json_writer_t *w,
+    ngx_str_t *inner)
+{
+    if (!w->string) {
+        w->failed = 1;
+        return;
+    }
+
+    ngx_http_llmbroker_json_copy(w, inner->data, inner->len);
+}
+
+
+void
+ngx_http_llmbroker_json_text_piece(ngx_http_llmbroker_json_writer_t *w,
+    ngx_str_t *text)
+{
+    if (!w->string) {
+        w->failed = 1;
+        return;
+    }
+
+    ngx_http_llmbroker_json_escape(w, text->data, text->len);
+}
+
+
+void
+ngx_http_llmbroker_json_close_string(ngx_http_llmbroker_json_writer_t *w)
+{
+    if (!w->string) {
+        w->failed = 1;
+        return;
+    }
+
+    w->string = 0;
+
+    ngx_http_llmbroker_json_copy(w, "\"", 1);
+}
+
+
+/* 1 when yajl_gen may be called: never again after an error */
+
+static ngx_uint_t
+ngx_http_llmbroker_json_ready(ngx_http_llmbroker_json_writer_t *w)
+{
+    if (w->string) {
+        w->failed = 1;
+    }
+
+    return !w->failed;
+}
+
+
+static void
+ngx_http_llmbroker_json_value(ngx_http_llmbroker_json_writer_t *w,
+    const void *p, size_t len)
+{
+    if (ngx_http_llmbroker_json_ready(w)) {
+
+        /* yajl_gen_number() prints its text as it is */
+
+        w->key = 0;
+        ngx_http_llmbroker_json_status(w, yajl_gen_number(w->gen, p, len));
+    }
+}
+
+
+static void
+ngx_http_llmbroker_json_opened(ngx_http_llmbroker_json_writer_t *w,
+    yajl_gen_status status, ngx_uint_t object)
+{
+    uint64_t  bit;
+
+    if (w->depth == NGX_HTTP_LLMBROKER_JSON_WRITE_DEPTH) {
+        w->failed = 1;
+        return;
+    }
+
+    bit = (uint64_t) 1 << w->depth;
+
+    if (object) {
+        w->objects |= bit;
+
+    } else {
+        w->objects &= ~bit;
+    }
+
+    w->depth++;
+    w->key = 0;
+
+    ngx_http_llmbroker_json_status(w, status);
+}
+
+
+/* yajl_gen would close anything as anything */
+
+static ngx_uint_t
+ngx_http_llmbroker_json_closes(ngx_http_llmbroker_json_writer_t *w,
+    ngx_uint_t object)
+{
+    if (!ngx_http_llmbroker_json_ready(w)) {
+        return 0;
+    }
+
+    if (w->depth == 0 || w->key
+        || ((w->objects >> (w->depth - 1)) & 1) != object)
+    {
+        w->failed = 1;
+        return 0;
+    }
+
+    w->depth--;
+
+    return 1;
+}
+
+
+static void
+ngx_http_llmbroker_json_status(ngx_http_llmbroker_json_writer_t *w,
+    yajl_gen_status status)
+{
+    if (status != yajl_gen_status_ok) {
+        w->failed = 1;
+    }
+}
+
+
+static void
+ngx_http_llmbroker_json_escape(ngx_http_llmbroker_json_writer_t *w, u_char *p,
+    size_t len)
+{
+    size_t       n;
+    u_char      *start, *last, buf[sizeof("\\u001f") - 1];
+    ngx_uint_t   valid;
+
+    if (len == 0) {
+        return;
+    }
+
+    start = p;
+    last = p + len;
+
+    valid = (ngx_http_llmbroker_utf8(NGX_HTTP_LLMBROKER_UTF8_ACCEPT, p, last)
+             == NGX_HTTP_LLMBROKER_UTF8_ACCEPT);
+
+    while (p < last) {
+
+        if (*p < 0x80 || valid) {
+
+            if (*p >= ' ' && *p != '"' && *p != '\\') {
+                p++;
+                continue;
+            }
+
+        } else {
+            n = ngx_http_llmbroker_json_character(p, last);
+
+            if (n != 0) {
+                p += n;
+                continue;
+            }
+        }
+
+        ngx_http_llmbroker_json_copy(w, start, p - start);
+
+        n = ngx_http_llmbroker_json_replace(buf, *p) - buf;
+
+        ngx_http_llmbroker_json_copy(w, buf, n);
+
+        start = ++p;
+    }
+
+    ngx_http_llmbroker_json_copy(w, start, p - start);
+}
+
+
+/* what stands in JSON for a byte that may not stand there itself */
+
+static u_char *
+ngx_http_llmbroker_json_replace(u_char *p, u_char ch)
+{
+    if (ch >= 0x80) {
+        return ngx_http_llmbroker_utf8_write(p, 0xfffd);
+    }
+
+    *p++ = '\\';
+
+    switch (ch) {
+
+    case '\b':
+        *p++ = 'b';
+        return p;
+
+    case '\f':
+        *p++ = 'f';
+        return p;
+
+    case LF:
+        *p++ = 'n';
+        return p;
+
+    case CR:
+        *p++ = 'r';
+        return p;
+
+    case '\t':
+        *p++ = 't';
+        return p;
+
+    case '"':
+    case '\\':
+        *p++ = ch;
+        return p;
+    }
+
+    return ngx_sprintf(p, "u%04xi", (ngx_uint_t) ch);
+}
+
+
+/* the length of the character at p, 0 when it is not UTF-8 */
+
+static size_t
+ngx_http_llmbroker_json_character(u_char *p, u_char *last)
+{
+    size_t    n, len;
+    uint32_t  state;
+
+    len = ngx_min(4, last - p);
+    state = NGX_HTTP_LLMBROKER_UTF8_ACCEPT;
+
+    for (n = 1; n <= len; n++) {
+        state = ngx_http_llmbroker_utf8(state, p + n - 1, p + n);
+
+        if (state == NGX_HTTP_LLMBROKER_UTF8_ACCEPT) {
+            return n;
+        }
+
+        if (state == NGX_HTTP_LLMBROKER_UTF8_REJECT) {
+            return 0;
+        }
+    }
+
+    return 0;
+}
+
+
+static void
+ngx_http_llmbroker_json_copy(ngx_http_llmbroker_json_writer_t *w,
+    const void *p, size_t len)
+{
+    if (w->failed) {
+        return;
+    }
+
+    if (ngx_http_llmbroker_out_copy(w->out, p, len) != NGX_OK) {
+        w->failed = 1;
+    }
+}
+
+
+static void
+ngx_http_llmbroker_json_print(void *data, const char *p, size_t len)
+{
+    ngx_http_llmbroker_json_writer_t *w = data;
+
+    if (w->name && *p == '"') {
+        return;
+    }
+
+    ngx_http_llmbroker_json_copy(w, p, len);
+}
+
+
+static void *
+ngx_http_llmbroker_json_write_malloc(void *data, size_t size)
+{
+    ngx_http_llmbroker_json_writer_t *w = data;
+
+    u_char  *p;
+
+    size = ngx_align(size, 16);
+
+    if (size > sizeof(w->memory) - w->used) {
+        return NULL;
+    }
+
+    p = (u_char *) w->memory + w->used;
+    w->used += size;
+
+    return p;
+}
+
+
+static void *
+ngx_http_llmbroker_json_write_realloc(void *data, void *p, size_t size)
+{
+    (void) p;
+
+    /* yajl_gen asks for it with its own buffer only, which is not used */
+
+    return ngx_http_llmbroker_json_write_malloc(data, size);
+}
+
+
+static void
+ngx_http_llmbroker_json_write_free(void *data, void *p)
+{
+    (void) data;
+    (void) p;
+}

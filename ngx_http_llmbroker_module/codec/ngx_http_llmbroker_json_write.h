@@ -1,0 +1,97 @@
+
+/*
+ * Writes JSON with yajl_gen to an out chain.  Errors stick: a caller writes
+ * the whole document and asks once, at the end.
+ */
+
+
+#ifndef _NGX_HTTP_LLMBROKER_JSON_WRITE_H_INCLUDED_
+#define _NGX_HTTP_LLMBROKER_JSON_WRITE_H_INCLUDED_
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+
+#include "codec/ngx_http_llmbroker_out.h"
+
+
+#define NGX_HTTP_LLMBROKER_JSON_WRITE_DEPTH   64
+#define NGX_HTTP_LLMBROKER_JSON_WRITE_MEMORY  1024
+
+
+typedef struct {
+    void                            *gen;    /* yajl_gen */
+    ngx_http_llmbroker_out_t        *out;
+
+    /* private */
+    ngx_uint_t                       depth;
+    uint64_t                         objects;  /* bit per depth: an object */
+    size_t                           used;     /* of memory */
+    unsigned                         failed:1;
+    unsigned                         key:1;    /* its value is to come */
+    unsigned                         string:1; /* between open and close */
+    unsigned                         name:1;   /* yajl_gen counts a name */
+
+    /* for yajl_gen: a writer costs no allocation */
+    uint64_t           memory[NGX_HTTP_LLMBROKER_JSON_WRITE_MEMORY / 8];
+} ngx_http_llmbroker_json_writer_t;
+
+
+/*
+ * Starts a document at the end of out.  Every start must be followed by
+ * ngx_http_llmbroker_json_write_end(), whatever happens between.
+ */
+void ngx_http_llmbroker_json_write_start(ngx_http_llmbroker_json_writer_t *w,
+    ngx_http_llmbroker_out_t *out);
+
+/*
+ * Ends the document and frees what the writer holds.
+ * Return: NGX_OK; NGX_ERROR when any call since the start has failed or what
+ * was written is not one whole value (nested deeper than WRITE_DEPTH, not
+ * closed, a name without a value, ...): out's content is then of no use.
+ */
+ngx_int_t ngx_http_llmbroker_json_write_end(
+    ngx_http_llmbroker_json_writer_t *w);
+
+void ngx_http_llmbroker_json_open(ngx_http_llmbroker_json_writer_t *w);
+void ngx_http_llmbroker_json_close(ngx_http_llmbroker_json_writer_t *w);
+void ngx_http_llmbroker_json_open_array(ngx_http_llmbroker_json_writer_t *w);
+void ngx_http_llmbroker_json_close_array(ngx_http_llmbroker_json_writer_t *w);
+
+/* a member's name, escaped like text; its value must be written next */
+void ngx_http_llmbroker_json_key(ngx_http_llmbroker_json_writer_t *w,
+    const char *name);
+void ngx_http_llmbroker_json_key_str(ngx_http_llmbroker_json_writer_t *w,
+    ngx_str_t *name);
+
+/*
+ * Values.  Text is escaped, and what is not UTF-8 in it becomes U+FFFD; raw is
+ * a whole JSON value and is copied as it is.
+ */
+void ngx_http_llmbroker_json_text(ngx_http_llmbroker_json_writer_t *w,
+    const char *text);
+void ngx_http_llmbroker_json_str(ngx_http_llmbroker_json_writer_t *w,
+    ngx_str_t *text);
+void ngx_http_llmbroker_json_raw(ngx_http_llmbroker_json_writer_t *w,
+    ngx_str_t *raw);
+void ngx_http_llmbroker_json_number(ngx_http_llmbroker_json_writer_t *w,
+    int64_t n);
+void ngx_http_llmbroker_json_bool(ngx_http_llmbroker_json_writer_t *w,
+    ngx_uint_t v);
+void ngx_http_llmbroker_json_null(ngx_http_llmbroker_json_writer_t *w);
+
+/*
+ * One string value put together from pieces: open, any number of pieces,
+ * close.  "inner" is text that is already escaped, "piece" is plain text, of
+ * whole characters.
+ */
+void ngx_http_llmbroker_json_open_string(ngx_http_llmbroker_json_writer_t *w);
+void ngx_http_llmbroker_json_inner_piece(ngx_http_llmbroker_json_writer_t *w,
+    ngx_str_t *inner);
+void ngx_http_llmbroker_json_text_piece(ngx_http_llmbroker_json_writer_t *w,
+    ngx_str_t *text);
+void ngx_http_llmbroker_json_close_string(
+    ngx_http_llmbroker_json_writer_t *w);
+
+
+#endif /* _NGX_HTTP_LLMBROKER_JSON_WRITE_H_INCLUDED_ */
