@@ -1,0 +1,107 @@
+
+/*
+ * The OpenAI answer that a dialect tells piece by piece.  A buffered call
+ * gets one JSON object at the end, a streamed call an event for each piece;
+ * a chat call gets chat.completion(.chunk), a completions call
+ * text_completion.  So a dialect is written once for all four.
+ *
+ * All functions return NGX_OK; NGX_ERROR on a lack of memory; NGX_DECLINED,
+ * with ex->fault set, for a choice or tool call out of all bounds.  Texts
+ * named "inner" are the inside of a JSON string, escapes as they stand, and
+ * "raw" is a whole JSON value; in a buffered answer they are kept by
+ * reference and must live as long as ex->pool, unless the exchange reads
+ * events (ex->temp is not NULL), from which they are copied.
+ *
+ * A completions call knows text and finish reason only: what else is told is
+ * left out.
+ */
+
+
+#ifndef _NGX_HTTP_LLMBROKER_ANSWER_H_INCLUDED_
+#define _NGX_HTTP_LLMBROKER_ANSWER_H_INCLUDED_
+
+
+#include "provider/ngx_http_llmbroker_provider.h"
+
+
+/* of one answer; OpenAI's own limits */
+#define NGX_HTTP_LLMBROKER_ANSWER_CHOICES  128
+#define NGX_HTTP_LLMBROKER_ANSWER_TOOLS    1024
+
+
+/*
+ * The answer's name and model, "inner"; NULL or empty: a random name, the
+ * model that was asked.  tier is the service_tier or NULL.  A second call
+ * changes nothing; a piece before the first call starts the answer without
+ * them.
+ */
+ngx_int_t ngx_http_llmbroker_answer_start(ngx_http_llmbroker_exchange_t *ex,
+    ngx_str_t *id, ngx_str_t *model, const char *tier);
+
+/*
+ * Visible text; "" is ignored.  The first piece of a choice, whatever it is,
+ * sends the role before it (S2).
+ */
+ngx_int_t ngx_http_llmbroker_answer_text(ngx_http_llmbroker_exchange_t *ex,
+    ngx_uint_t choice, ngx_str_t *inner);
+
+/* reasoning, as reasoning_content; "" only opens the choice */
+ngx_int_t ngx_http_llmbroker_answer_reasoning(
+    ngx_http_llmbroker_exchange_t *ex, ngx_uint_t choice, ngx_str_t *inner);
+
+/* why the model refused, as refusal; "" is ignored */
+ngx_int_t ngx_http_llmbroker_answer_refusal(ngx_http_llmbroker_exchange_t *ex,
+    ngx_uint_t choice, ngx_str_t *inner);
+
+/* one element of thinking_blocks, raw: what a client replays (P7, S7) */
+ngx_int_t ngx_http_llmbroker_answer_block(ngx_http_llmbroker_exchange_t *ex,
+    ngx_uint_t choice, ngx_str_t *raw);
+
+/* one element of annotations, raw (P8) */
+ngx_int_t ngx_http_llmbroker_answer_annotation(
+    ngx_http_llmbroker_exchange_t *ex, ngx_uint_t choice, ngx_str_t *raw);
+
+/* opens the tool call "index" (0, 1, ... in order of their start) */
+ngx_int_t ngx_http_llmbroker_answer_tool(ngx_http_llmbroker_exchange_t *ex,
+    ngx_uint_t choice, ngx_uint_t index, ngx_str_t *id, ngx_str_t *name);
+
+/* a fragment of the arguments of an opened tool call; "" is ignored */
+ngx_int_t ngx_http_llmbroker_answer_arguments(
+    ngx_http_llmbroker_exchange_t *ex, ngx_uint_t choice, ngx_uint_t index,
+    ngx_str_t *inner);
+
+/*
+ * Why a choice ended: "stop", "length", "tool_calls", "content_filter",
+ * "function_call" (static text).  Sent once; later calls are ignored.  A tool
+ * call without arguments gets "{}" before (S5).
+ */
+ngx_int_t ngx_http_llmbroker_answer_finish(ngx_http_llmbroker_exchange_t *ex,
+    ngx_uint_t choice, const char *reason);
+
+/* 1 when the choice has ended, else 0 */
+ngx_uint_t ngx_http_llmbroker_answer_finished(
+    ngx_http_llmbroker_exchange_t *ex, ngx_uint_t choice);
+
+/* 1 when at least one choice was told of and all have ended, else 0 */
+ngx_uint_t ngx_http_llmbroker_answer_complete(
+    ngx_http_llmbroker_exchange_t *ex);
+
+/* the number of tool calls that a choice has opened */
+ngx_uint_t ngx_http_llmbroker_answer_tools(ngx_http_llmbroker_exchange_t *ex,
+    ngx_uint_t choice);
+
+/*
+ * A comment for a client that waits (S10); nothing before the first event, as
+ * until then another provider can still be asked.
+ */
+ngx_int_t ngx_http_llmbroker_answer_ping(ngx_http_llmbroker_exchange_t *ex);
+
+/*
+ * The answer is whole: writes the object, or the usage chunk for a client
+ * that asked for it and "[DONE]", from ex->usage; sets ex->done.  A second
+ * call does nothing.
+ */
+ngx_int_t ngx_http_llmbroker_answer_end(ngx_http_llmbroker_exchange_t *ex);
+
+
+#endif /* _NGX_HTTP_LLMBROKER_ANSWER_H_INCLUDED_ */

@@ -1,0 +1,528 @@
+
+/*
+ * Copyright (C) LLMBroker contributors
+ */
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+
+#include "provider/ngx_http_llmbroker_answer_write.h"
+
+
+static ngx_int_t ngx_http_llmbroker_answer_id(
+    ngx_http_llmbroker_exchange_t *ex, ngx_str_t *id);
+static void ngx_http_llmbroker_answer_message(
+    ngx_http_llmbroker_answer_t *a, ngx_http_llmbroker_answer_choice_t *c);
+static void ngx_http_llmbroker_answer_calls(ngx_http_llmbroker_answer_t *a,
+    ngx_http_llmbroker_answer_choice_t *c);
+static void ngx_http_llmbroker_answer_kept(ngx_http_llmbroker_answer_t *a,
+    ngx_http_llmbroker_out_t *kept);
+
+
+void
+ngx_http_llmbroker_answer_put(ngx_http_llmbroker_answer_t *a, const void *p,
+    size_t len)
+{
+    if (len == 0 || a->failed) {
+        return;
+    }
+
+    if (ngx_http_llmbroker_out_copy(a->out, p, len) != NGX_OK) {
+        a->failed = 1;
+    }
+}
+
+
+void
+ngx_http_llmbroker_answer_str(ngx_http_llmbroker_answer_t *a, ngx_str_t *text)
+{
+    ngx_http_llmbroker_answer_put(a, text->data, text->len);
+}
+
+
+void
+ngx_http_llmbroker_answer_number(ngx_http_llmbroker_answer_t *a, ngx_int_t n)
+{
+    u_char  *last;
+    u_char   buf[NGX_INT_T_LEN];
+
+    last = ngx_sprintf(buf, "%i", n);
+    ngx_http_llmbroker_answer_put(a, buf, last - buf);
+}
+
+
+ngx_int_t
+ngx_http_llmbroker_answer_head(ngx_http_llmbroker_exchange_t *ex,
+    ngx_http_llmbroker_answer_t *a, ngx_str_t *id, ngx_str_t *model,
+    const char *tier)
+{
+    u_char      *p;
+    size_t       len;
+    ngx_str_t    name, version;
+    const char  *object;
+
+    ngx_str_null(&name);
+
+    if (id && id->len) {
+        name = *id;
+
+    } else if (ngx_http_llmbroker_answer_id(ex, &name) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    version = (model && model->len) ? *model : ex->target->inner_model;
+
+    if (ex->call == NGX_HTTP_LLMBROKER_COMPLETIONS) {
+        object = "text_completion";
+
+    } else if (ex->stream) {
+        object = "chat.completion.chunk";
+
+    } else {
+        object = "chat.completion";
+    }
+
+    len = sizeof("data: {\"id\":\"\",\"object\":\"chat.completion.chunk\","
+                 "\"created\":,\"model\":\"\",\"service_tier\":\"\","
+                 "\"choices\":[")
+          + name.len + version.len + NGX_TIME_T_LEN
+          + (tier ? ngx_strlen(tier) : 0);
+
+    p = ngx_pnalloc(ex->pool, len);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    a->head.data = p;
+
+    p = ngx_sprintf(p, "%s{\"id\":\"%V\",\"object\":\"%s\",\"created\":%T,"
+                    "\"model\":\"%V\",",
+                    ex->stream ? "data: " : "", &name, object, ex->created,
+                    &version);
+
+    if (tier) {
+        p = ngx_sprintf(p, "\"service_tier\":\"%s\",", tier);
+    }
+
+    p = ngx_cpymem(p, "\"choices\":[", sizeof("\"choices\":[") - 1);
+
+    a->head.len = p - a->head.data;
+
+    return NGX_OK;
+}
+
+
+/* what surrounds each piece of text, made once */
+
+ngx_int_t
+ngx_http_llmbroker_answer_frame(ngx_http_llmbroker_exchange_t *ex,
+    ngx_http_llmbroker_answer_t *a)
+{
+    u_char     *p;
+    ngx_str_t   open, close;
+
+    if (!ex->stream) {
+        return NGX_OK;
+    }
+
+    /* with include_usage every chunk but the last one has "usage":null (S9) */
+
+    if (ex->usage_wanted) {
+        ngx_str_set(&a->tail, "],\"usage\":null}\n\n");
+
+    } else {
+        ngx_str_set(&a->tail, "]}\n\n");
+    }
+
+    if (ex->call == NGX_HTTP_LLMBROKER_COMPLETIONS) {
+        ngx_str_set(&open, "{\"text\":\"");
+        ngx_str_set(&close, "\",\"index\":0,\"logprobs\":null,"
+                            "\"finish_reason\":null}");
+
+    } else {
+        ngx_str_set(&open, "{\"index\":0,\"delta\":{\"content\":\"");
+        ngx_str_set(&close, "\"},\"logprobs\":null,\"finish_reason\":null}");
+    }
+
+    a->text_head.len = a->head.len + open.len;
+    a->text_tail.len = close.len + a->tail.len;
+
+    p = ngx_pnalloc(ex->pool, a->text_head.len + a->text_tail.len);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    a->text_head.data = p;
+    p = ngx_cpymem(p, a->head.data, a->head.len);
+    p = ngx_cpymem(p, open.data, open.len);
+
+    a->text_tail.data = p;
+    p = ngx_cpymem(p, close.data, close.len);
+    ngx_memcpy(p, a->tail.data, a->tail.len);
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_llmbroker_answer_id(ngx_http_llmbroker_exchange_t *ex, ngx_str_t *id)
+{
+    u_char    *p;
+    uint32_t   n[3];
+
+    p = ngx_pnalloc(ex->pool, sizeof("chatcmpl-") + 24);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    /* ngx_random() has 31 bits */
+
+    n[0] = (uint32_t) ngx_random() ^ (uint32_t) ngx_random() << 1;
+    n[1] = (uint32_t) ngx_random() ^ (uint32_t) ngx_random() << 1;
+    n[2] = (uint32_t) ngx_random() ^ (uint32_t) ngx_random() << 1;
+
+    id->data = p;
+
+    p = ngx_sprintf(p, "%s%08xD%08xD%08xD",
+                    ex->call == NGX_HTTP_LLMBROKER_COMPLETIONS
+                    ? "cmpl-" : "chatcmpl-",
+                    n[0], n[1], n[2]);
+
+    id->len = p - id->data;
+
+    return NGX_OK;
+}
+
+
+/* begins a chunk, up to where the delta's or the text's inside goes */
+
+void
+ngx_http_llmbroker_answer_open(ngx_http_llmbroker_exchange_t *ex, ngx_uint_t n)
+{
+    ngx_http_llmbroker_answer_t  *a;
+
+    a = ex->answer;
+    a->begun = 1;
+
+    ngx_http_llmbroker_answer_str(a, &a->head);
+
+    if (ex->call == NGX_HTTP_LLMBROKER_COMPLETIONS) {
+        ngx_http_llmbroker_answer_lit(a, "{\"text\":\"");
+        return;
+    }
+
+    ngx_http_llmbroker_answer_lit(a, "{\"index\":");
+    ngx_http_llmbroker_answer_number(a, n);
+    ngx_http_llmbroker_answer_lit(a, ",\"delta\":{");
+}
+
+
+ngx_int_t
+ngx_http_llmbroker_answer_close(ngx_http_llmbroker_exchange_t *ex,
+    ngx_uint_t n, const char *finish)
+{
+    ngx_http_llmbroker_answer_t  *a;
+
+    a = ex->answer;
+
+    if (ex->call == NGX_HTTP_LLMBROKER_COMPLETIONS) {
+        ngx_http_llmbroker_answer_lit(a, "\",\"index\":");
+        ngx_http_llmbroker_answer_number(a, n);
+
+    } else {
+        ngx_http_llmbroker_answer_lit(a, "}");
+    }
+
+    ngx_http_llmbroker_answer_lit(a, ",\"logprobs\":null,\"finish_reason\":");
+
+    if (finish) {
+        ngx_http_llmbroker_answer_lit(a, "\"");
+        ngx_http_llmbroker_answer_put(a, finish, ngx_strlen(finish));
+        ngx_http_llmbroker_answer_lit(a, "\"}");
+
+    } else {
+        ngx_http_llmbroker_answer_lit(a, "null}");
+    }
+
+    ngx_http_llmbroker_answer_str(a, &a->tail);
+
+    return a->failed ? NGX_ERROR : NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_llmbroker_answer_role(ngx_http_llmbroker_exchange_t *ex,
+    ngx_uint_t n, ngx_http_llmbroker_answer_choice_t *c, const char *content)
+{
+    ngx_http_llmbroker_answer_t  *a;
+
+    if (c->role || ex->call != NGX_HTTP_LLMBROKER_CHAT) {
+        return NGX_OK;
+    }
+
+    a = ex->answer;
+    c->role = 1;
+
+    ngx_http_llmbroker_answer_open(ex, n);
+    ngx_http_llmbroker_answer_lit(a, "\"role\":\"assistant\",\"content\":");
+    ngx_http_llmbroker_answer_put(a, content, ngx_strlen(content));
+    ngx_http_llmbroker_answer_lit(a, ",\"refusal\":null");
+
+    return ngx_http_llmbroker_answer_close(ex, n, NULL);
+}
+
+
+ngx_int_t
+ngx_http_llmbroker_answer_chunk(ngx_http_llmbroker_exchange_t *ex,
+    ngx_uint_t n, const char *member, ngx_str_t *inner)
+{
+    ngx_http_llmbroker_answer_t  *a;
+
+    a = ex->answer;
+
+    ngx_http_llmbroker_answer_open(ex, n);
+    ngx_http_llmbroker_answer_lit(a, "\"");
+    ngx_http_llmbroker_answer_put(a, member, ngx_strlen(member));
+    ngx_http_llmbroker_answer_lit(a, "\":\"");
+    ngx_http_llmbroker_answer_str(a, inner);
+    ngx_http_llmbroker_answer_lit(a, "\"");
+
+    return ngx_http_llmbroker_answer_close(ex, n, NULL);
+}
+
+
+/* an answer that begins with a tool call has both in one chunk (S2) */
+
+ngx_int_t
+ngx_http_llmbroker_answer_tool_chunk(ngx_http_llmbroker_exchange_t *ex,
+    ngx_uint_t n, ngx_http_llmbroker_answer_choice_t *c, ngx_uint_t index,
+    ngx_str_t *id, ngx_str_t *name)
+{
+    ngx_http_llmbroker_answer_t  *a;
+
+    a = ex->answer;
+
+    ngx_http_llmbroker_answer_open(ex, n);
+
+    if (!c->role) {
+        ngx_http_llmbroker_answer_lit(a,
+                                      "\"role\":\"assistant\","
+                                      "\"content\":null,");
+    }
+
+    ngx_http_llmbroker_answer_lit(a, "\"tool_calls\":[{\"index\":");
+    ngx_http_llmbroker_answer_number(a, index);
+    ngx_http_llmbroker_answer_lit(a, ",\"id\":\"");
+    ngx_http_llmbroker_answer_str(a, id);
+    ngx_http_llmbroker_answer_lit(a, "\",\"type\":\"function\","
+                                  "\"function\":{\"name\":\"");
+    ngx_http_llmbroker_answer_str(a, name);
+    ngx_http_llmbroker_answer_lit(a, "\",\"arguments\":\"\"}}]");
+
+    if (!c->role) {
+        ngx_http_llmbroker_answer_lit(a, ",\"refusal\":null");
+        c->role = 1;
+    }
+
+    return ngx_http_llmbroker_answer_close(ex, n, NULL);
+}
+
+
+void
+ngx_http_llmbroker_answer_usage(ngx_http_llmbroker_exchange_t *ex)
+{
+    ngx_http_llmbroker_usage_t   *u;
+    ngx_http_llmbroker_answer_t  *a;
+
+    a = ex->answer;
+    u = &ex->usage;
+
+    ngx_http_llmbroker_answer_lit(a, ",\"usage\":{\"prompt_tokens\":");
+    ngx_http_llmbroker_answer_number(a, ngx_max(u->prompt, 0));
+    ngx_http_llmbroker_answer_lit(a, ",\"completion_tokens\":");
+    ngx_http_llmbroker_answer_number(a, ngx_max(u->completion, 0));
+    ngx_http_llmbroker_answer_lit(a, ",\"total_tokens\":");
+    ngx_http_llmbroker_answer_number(a, ngx_max(u->total, 0));
+
+    if (u->cached != -1 || u->cache_write != -1) {
+        ngx_http_llmbroker_answer_lit(a, ",\"prompt_tokens_details\":"
+                                      "{\"cached_tokens\":");
+        ngx_http_llmbroker_answer_number(a, ngx_max(u->cached, 0));
+
+        if (u->cache_write != -1) {
+            ngx_http_llmbroker_answer_lit(a, ",\"cache_write_tokens\":");
+            ngx_http_llmbroker_answer_number(a, u->cache_write);
+        }
+
+        ngx_http_llmbroker_answer_lit(a, "}");
+    }
+
+    if (u->reasoning != -1) {
+        ngx_http_llmbroker_answer_lit(a, ",\"completion_tokens_details\":"
+                                      "{\"reasoning_tokens\":");
+        ngx_http_llmbroker_answer_number(a, u->reasoning);
+        ngx_http_llmbroker_answer_lit(a, "}");
+    }
+
+    ngx_http_llmbroker_answer_lit(a, "}");
+}
+
+
+void
+ngx_http_llmbroker_answer_object(ngx_http_llmbroker_exchange_t *ex)
+{
+    ngx_uint_t                           i;
+    ngx_http_llmbroker_answer_t         *a;
+    ngx_http_llmbroker_answer_choice_t  *c;
+
+    a = ex->answer;
+    c = a->choices.elts;
+
+    ngx_http_llmbroker_answer_str(a, &a->head);
+
+    for (i = 0; i < a->choices.nelts; i++) {
+
+        if (i > 0) {
+            ngx_http_llmbroker_answer_lit(a, ",");
+        }
+
+        if (ex->call == NGX_HTTP_LLMBROKER_COMPLETIONS) {
+            ngx_http_llmbroker_answer_lit(a, "{\"text\":\"");
+            ngx_http_llmbroker_answer_kept(a, &c[i].text);
+            ngx_http_llmbroker_answer_lit(a, "\",\"index\":");
+            ngx_http_llmbroker_answer_number(a, i);
+
+        } else {
+            ngx_http_llmbroker_answer_lit(a, "{\"index\":");
+            ngx_http_llmbroker_answer_number(a, i);
+            ngx_http_llmbroker_answer_message(a, &c[i]);
+        }
+
+        ngx_http_llmbroker_answer_lit(a, ",\"logprobs\":null,"
+                                      "\"finish_reason\":\"");
+
+        if (c[i].finish) {
+            ngx_http_llmbroker_answer_put(a, c[i].finish,
+                                          ngx_strlen(c[i].finish));
+
+        } else {
+            ngx_http_llmbroker_answer_lit(a, "stop");
+        }
+
+        ngx_http_llmbroker_answer_lit(a, "\"}");
+    }
+
+    ngx_http_llmbroker_answer_lit(a, "]");
+
+    if (ex->usage.total != -1) {
+        ngx_http_llmbroker_answer_usage(ex);
+    }
+
+    ngx_http_llmbroker_answer_lit(a, "}");
+}
+
+
+static void
+ngx_http_llmbroker_answer_message(ngx_http_llmbroker_answer_t *a,
+    ngx_http_llmbroker_answer_choice_t *c)
+{
+    ngx_http_llmbroker_answer_lit(a, ",\"message\":{\"role\":\"assistant\","
+                                  "\"content\":");
+
+    /* no text: null beside tool calls or a refusal, else "" (P4) */
+
+    if (c->text.length == 0 && (c->tools.nelts || c->refusal.length)) {
+        ngx_http_llmbroker_answer_lit(a, "null");
+
+    } else {
+        ngx_http_llmbroker_answer_lit(a, "\"");
+        ngx_http_llmbroker_answer_kept(a, &c->text);
+        ngx_http_llmbroker_answer_lit(a, "\"");
+    }
+
+    if (c->refusal.length) {
+        ngx_http_llmbroker_answer_lit(a, ",\"refusal\":\"");
+        ngx_http_llmbroker_answer_kept(a, &c->refusal);
+        ngx_http_llmbroker_answer_lit(a, "\"");
+
+    } else {
+        ngx_http_llmbroker_answer_lit(a, ",\"refusal\":null");
+    }
+
+    if (c->reasoning.length) {
+        ngx_http_llmbroker_answer_lit(a, ",\"reasoning_content\":\"");
+        ngx_http_llmbroker_answer_kept(a, &c->reasoning);
+        ngx_http_llmbroker_answer_lit(a, "\"");
+    }
+
+    if (c->blocks.length) {
+        ngx_http_llmbroker_answer_lit(a, ",\"thinking_blocks\":[");
+        ngx_http_llmbroker_answer_kept(a, &c->blocks);
+        ngx_http_llmbroker_answer_lit(a, "]");
+    }
+
+    if (c->annotations.length) {
+        ngx_http_llmbroker_answer_lit(a, ",\"annotations\":[");
+        ngx_http_llmbroker_answer_kept(a, &c->annotations);
+        ngx_http_llmbroker_answer_lit(a, "]");
+    }
+
+    if (c->tools.nelts) {
+        ngx_http_llmbroker_answer_calls(a, c);
+    }
+
+    ngx_http_llmbroker_answer_lit(a, "}");
+}
+
+
+static void
+ngx_http_llmbroker_answer_calls(ngx_http_llmbroker_answer_t *a,
+    ngx_http_llmbroker_answer_choice_t *c)
+{
+    ngx_uint_t                         i;
+    ngx_http_llmbroker_answer_tool_t  *tool;
+
+    tool = c->tools.elts;
+
+    ngx_http_llmbroker_answer_lit(a, ",\"tool_calls\":[");
+
+    for (i = 0; i < c->tools.nelts; i++) {
+
+        if (i > 0) {
+            ngx_http_llmbroker_answer_lit(a, ",");
+        }
+
+        ngx_http_llmbroker_answer_lit(a, "{\"id\":\"");
+        ngx_http_llmbroker_answer_str(a, &tool[i].id);
+        ngx_http_llmbroker_answer_lit(a, "\",\"type\":\"function\","
+                                      "\"function\":{\"name\":\"");
+        ngx_http_llmbroker_answer_str(a, &tool[i].name);
+        ngx_http_llmbroker_answer_lit(a, "\",\"arguments\":\"");
+        ngx_http_llmbroker_answer_kept(a, &tool[i].arguments);
+        ngx_http_llmbroker_answer_lit(a, "\"}}");
+    }
+
+    ngx_http_llmbroker_answer_lit(a, "]");
+}
+
+
+/* what was kept lives as long as the request: it is not copied again */
+
+static void
+ngx_http_llmbroker_answer_kept(ngx_http_llmbroker_answer_t *a,
+    ngx_http_llmbroker_out_t *kept)
+{
+    ngx_buf_t    *b;
+    ngx_chain_t  *cl;
+
+    for (cl = kept->chain; cl && !a->failed; cl = cl->next) {
+        b = cl->buf;
+
+        if (ngx_http_llmbroker_out_refer(a->out, b->pos, b->last - b->pos)
+            != NGX_OK)
+        {
+            a->failed = 1;
+        }
+    }
+}

@@ -1,0 +1,100 @@
+
+/*
+ * The two halves of an answer: ..._answer.c keeps what was told, this one
+ * writes OpenAI's bytes.  A write that fails sets a->failed, and nothing more
+ * is written: a function that tells returns NGX_ERROR then, else NGX_OK.
+ */
+
+
+#ifndef _NGX_HTTP_LLMBROKER_ANSWER_WRITE_H_INCLUDED_
+#define _NGX_HTTP_LLMBROKER_ANSWER_WRITE_H_INCLUDED_
+
+
+#include "provider/ngx_http_llmbroker_answer.h"
+
+
+typedef struct {
+    ngx_str_t                   id;          /* inner */
+    ngx_str_t                   name;        /* inner */
+    ngx_http_llmbroker_out_t    arguments;   /* inner */
+    unsigned                    filled:1;    /* has arguments */
+} ngx_http_llmbroker_answer_tool_t;
+
+
+/* of the texts, only a buffered answer keeps any */
+typedef struct {
+    ngx_http_llmbroker_out_t    text;        /* inner */
+    ngx_http_llmbroker_out_t    reasoning;   /* inner */
+    ngx_http_llmbroker_out_t    refusal;     /* inner */
+    ngx_http_llmbroker_out_t    blocks;      /* raw, with commas */
+    ngx_http_llmbroker_out_t    annotations; /* raw, with commas */
+    ngx_array_t                 tools;       /* of answer_tool_t */
+    const char                 *finish;
+    unsigned                    role:1;      /* was sent */
+} ngx_http_llmbroker_answer_choice_t;
+
+
+typedef struct {
+    ngx_http_llmbroker_out_t   *out;         /* ex->out */
+    ngx_array_t                 choices;     /* of answer_choice_t */
+    ngx_str_t                   head;        /* to "choices":[ */
+    ngx_str_t                   tail;        /* from ] of the choices */
+    ngx_str_t                   text_head;   /* around text of choice 0: */
+    ngx_str_t                   text_tail;   /* the frequent event */
+    unsigned                    begun:1;     /* an event was written */
+    unsigned                    failed:1;    /* no memory; sticks */
+} ngx_http_llmbroker_answer_t;
+
+
+#define ngx_http_llmbroker_answer_lit(a, text)                               \
+    ngx_http_llmbroker_answer_put(a, text, sizeof(text) - 1)
+
+
+/* makes a->head, from which every chunk and the object begin */
+ngx_int_t ngx_http_llmbroker_answer_head(ngx_http_llmbroker_exchange_t *ex,
+    ngx_http_llmbroker_answer_t *a, ngx_str_t *id, ngx_str_t *model,
+    const char *tier);
+
+/* makes what surrounds each piece of text of a stream */
+ngx_int_t ngx_http_llmbroker_answer_frame(ngx_http_llmbroker_exchange_t *ex,
+    ngx_http_llmbroker_answer_t *a);
+
+/* plain bytes */
+void ngx_http_llmbroker_answer_put(ngx_http_llmbroker_answer_t *a,
+    const void *p, size_t len);
+void ngx_http_llmbroker_answer_str(ngx_http_llmbroker_answer_t *a,
+    ngx_str_t *text);
+void ngx_http_llmbroker_answer_number(ngx_http_llmbroker_answer_t *a,
+    ngx_int_t n);
+
+/*
+ * A chunk of choice n: open, the inside of the delta or, of a completions
+ * call, of the text; close.
+ */
+void ngx_http_llmbroker_answer_open(ngx_http_llmbroker_exchange_t *ex,
+    ngx_uint_t n);
+ngx_int_t ngx_http_llmbroker_answer_close(ngx_http_llmbroker_exchange_t *ex,
+    ngx_uint_t n, const char *finish);
+
+/* the chunk with the role, unless it was sent; content is raw */
+ngx_int_t ngx_http_llmbroker_answer_role(ngx_http_llmbroker_exchange_t *ex,
+    ngx_uint_t n, ngx_http_llmbroker_answer_choice_t *c, const char *content);
+
+/* a chunk with one string in its delta */
+ngx_int_t ngx_http_llmbroker_answer_chunk(ngx_http_llmbroker_exchange_t *ex,
+    ngx_uint_t n, const char *member, ngx_str_t *inner);
+
+/* the chunk that opens a tool call */
+ngx_int_t ngx_http_llmbroker_answer_tool_chunk(
+    ngx_http_llmbroker_exchange_t *ex, ngx_uint_t n,
+    ngx_http_llmbroker_answer_choice_t *c, ngx_uint_t index, ngx_str_t *id,
+    ngx_str_t *name);
+
+/* the member usage, with a comma before it */
+void ngx_http_llmbroker_answer_usage(ngx_http_llmbroker_exchange_t *ex);
+
+/* a whole buffered answer */
+void ngx_http_llmbroker_answer_object(ngx_http_llmbroker_exchange_t *ex);
+
+
+#endif /* _NGX_HTTP_LLMBROKER_ANSWER_WRITE_H_INCLUDED_ */

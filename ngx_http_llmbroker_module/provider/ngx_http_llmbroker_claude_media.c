@@ -1,0 +1,236 @@
+
+/*
+ * Copyright (C) LLMBroker contributors
+ *
+ * Images and documents of a Claude request.
+ */
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+
+#include "provider/ngx_http_llmbroker_claude.h"
+#include "provider/ngx_http_llmbroker_params.h"
+
+
+static ngx_int_t ngx_http_llmbroker_claude_data_url(ngx_pool_t *pool,
+    ngx_str_t *url, ngx_http_llmbroker_claude_block_t *block);
+
+
+/* R34 */
+
+ngx_int_t
+ngx_http_llmbroker_claude_image(ngx_http_llmbroker_claude_build_t *b,
+    ngx_uint_t i, ngx_http_llmbroker_json_t *part)
+{
+    ngx_int_t                           rc;
+    ngx_str_t                           url;
+    ngx_http_llmbroker_json_t          *v;
+    ngx_http_llmbroker_claude_block_t  *block;
+
+    v = ngx_http_llmbroker_json_get(part, "image_url");
+
+    if (v && v->type == NGX_HTTP_LLMBROKER_JSON_OBJECT) {
+        v = ngx_http_llmbroker_json_get(v, "url");
+    }
+
+    rc = ngx_http_llmbroker_json_string(b->ex->pool, v, &url);
+
+    if (rc == NGX_DECLINED) {
+        return ngx_http_llmbroker_params_message(b->ex, "invalid_type", i,
+                                   "content", "An image has no URL.");
+    }
+
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    block = ngx_http_llmbroker_claude_push(&b->blocks,
+                                NGX_HTTP_LLMBROKER_CLAUDE_IMAGE_URL, NULL);
+    if (block == NULL) {
+        return NGX_ERROR;
+    }
+
+    if (url.len > 8
+        && ngx_strncasecmp(url.data, (u_char *) "https://", 8) == 0)
+    {
+        block->data = url;
+        return NGX_OK;
+    }
+
+    rc = ngx_http_llmbroker_claude_data_url(b->ex->pool, &url, block);
+
+    if (rc == NGX_DECLINED) {
+        return ngx_http_llmbroker_params_message(b->ex, "unsupported_value", i,
+                                   "content",
+                                   "An image must be an https URL, or base64 "
+                                   "of JPEG, PNG, GIF, WebP or PDF.");
+    }
+
+    return rc;
+}
+
+
+/* R35; text is left to the client: it can send it as text */
+
+ngx_int_t
+ngx_http_llmbroker_claude_file(ngx_http_llmbroker_claude_build_t *b,
+    ngx_uint_t i, ngx_http_llmbroker_json_t *part)
+{
+    ngx_int_t                           rc;
+    ngx_str_t                           data;
+    ngx_http_llmbroker_json_t          *file, *v;
+    ngx_http_llmbroker_claude_block_t  *block;
+
+    file = ngx_http_llmbroker_json_get(part, "file");
+    v = ngx_http_llmbroker_json_get(file, "file_data");
+
+    rc = ngx_http_llmbroker_json_string(b->ex->pool, v, &data);
+
+    if (rc == NGX_ERROR) {
+        return NGX_ERROR;
+    }
+
+    v = ngx_http_llmbroker_json_get_type(file, "filename",
+                                         NGX_HTTP_LLMBROKER_JSON_STRING);
+
+    if (rc == NGX_OK) {
+        block = ngx_http_llmbroker_claude_push(&b->blocks,
+                                           NGX_HTTP_LLMBROKER_CLAUDE_PDF, v);
+        if (block == NULL) {
+            return NGX_ERROR;
+        }
+
+        if (ngx_strlchr(data.data, data.data + data.len, ':') == NULL) {
+            block->data = data;
+            return NGX_OK;
+        }
+
+        rc = ngx_http_llmbroker_claude_data_url(b->ex->pool, &data, block);
+    }
+
+    if (rc == NGX_OK && block->kind == NGX_HTTP_LLMBROKER_CLAUDE_PDF) {
+        return NGX_OK;
+    }
+
+    if (rc == NGX_ERROR) {
+        return NGX_ERROR;
+    }
+
+    return ngx_http_llmbroker_params_message(b->ex, "unsupported_value", i,
+                                   "content",
+                                   "A file must be base64 of a PDF.");
+}
+
+
+/* data:TYPE[;PARAMETERS];base64,DATA */
+
+static ngx_int_t
+ngx_http_llmbroker_claude_data_url(ngx_pool_t *pool, ngx_str_t *url,
+    ngx_http_llmbroker_claude_block_t *block)
+{
+    u_char      *p, *last, *comma, *end;
+    ngx_str_t   *type;
+    ngx_uint_t   i;
+
+    static ngx_str_t  types[] = {
+        ngx_string("image/jpeg"),
+        ngx_string("image/png"),
+        ngx_string("image/gif"),
+        ngx_string("image/webp"),
+        ngx_string("application/pdf"),
+        ngx_null_string
+    };
+
+    p = url->data;
+    last = p + url->len;
+
+    if (url->len < 5 || ngx_strncasecmp(p, (u_char *) "data:", 5) != 0) {
+        return NGX_DECLINED;
+    }
+
+    p += 5;
+
+    comma = ngx_strlchr(p, last, ',');
+
+    if (comma == NULL
+        || comma - p < 7
+        || ngx_strncasecmp(comma - 7, (u_char *) ";base64", 7) != 0)
+    {
+        return NGX_DECLINED;
+    }
+
+    end = ngx_strlchr(p, comma, ';');
+    type = &block->name;
+
+    type->len = end - p;
+    type->data = ngx_pnalloc(pool, type->len);
+    if (type->data == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_strlow(type->data, p, type->len);
+
+    if (type->len == 9 && ngx_memcmp(type->data, "image/jpg", 9) == 0) {
+        *type = types[0];
+    }
+
+    for (i = 0; types[i].len; i++) {
+
+        if (types[i].len == type->len
+            && ngx_memcmp(types[i].data, type->data, type->len) == 0)
+        {
+            break;
+        }
+    }
+
+    if (types[i].len == 0) {
+        return NGX_DECLINED;
+    }
+
+    block->kind = (i == 4) ? NGX_HTTP_LLMBROKER_CLAUDE_PDF
+                           : NGX_HTTP_LLMBROKER_CLAUDE_IMAGE;
+    block->data.data = comma + 1;
+    block->data.len = last - comma - 1;
+
+    return NGX_OK;
+}
+
+
+/* the type of an image or a document, and where it comes from */
+
+void
+ngx_http_llmbroker_claude_write_source(ngx_http_llmbroker_claude_build_t *b,
+    ngx_http_llmbroker_claude_block_t *block)
+{
+    ngx_http_llmbroker_json_writer_t  *w;
+
+    w = &b->w;
+
+    if (block->kind == NGX_HTTP_LLMBROKER_CLAUDE_PDF) {
+        ngx_http_llmbroker_json_text(w, "document");
+        ngx_http_llmbroker_claude_write_raw(b, "title", block->value);
+        ngx_str_set(&block->name, "application/pdf");
+
+    } else {
+        ngx_http_llmbroker_json_text(w, "image");
+    }
+
+    ngx_http_llmbroker_json_key(w, "source");
+    ngx_http_llmbroker_json_open(w);
+    ngx_http_llmbroker_json_key(w, "type");
+
+    if (block->kind == NGX_HTTP_LLMBROKER_CLAUDE_IMAGE_URL) {
+        ngx_http_llmbroker_json_text(w, "url");
+        ngx_http_llmbroker_json_key(w, "url");
+
+    } else {
+        ngx_http_llmbroker_json_text(w, "base64");
+        ngx_http_llmbroker_json_key(w, "media_type");
+        ngx_http_llmbroker_json_str(w, &block->name);
+        ngx_http_llmbroker_json_key(w, "data");
+    }
+
+    ngx_http_llmbroker_json_str(w, &block->data);
+    ngx_http_llmbroker_json_close(w);
+}

@@ -1,0 +1,916 @@
+
+/*
+ * Copyright (C) LLMBroker contributors
+ *
+ * From OpenAI's chat request to the Messages API (version 2023-06-01, read in
+ * 2026-08); wire format section 4.1, whose rule numbers are cited.
+ */
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+
+#include "provider/ngx_http_llmbroker_claude.h"
+#include "provider/ngx_http_llmbroker_params.h"
+
+
+static ngx_int_t ngx_http_llmbroker_claude_init(
+    ngx_http_llmbroker_claude_build_t *b);
+static const ngx_http_llmbroker_claude_model_t *
+    ngx_http_llmbroker_claude_find_model(const ngx_str_t *name);
+static ngx_int_t ngx_http_llmbroker_claude_limits(
+    ngx_http_llmbroker_claude_build_t *b);
+static ngx_int_t ngx_http_llmbroker_claude_thinking(
+    ngx_http_llmbroker_claude_build_t *b);
+static ngx_int_t ngx_http_llmbroker_claude_effort(
+    ngx_http_llmbroker_claude_build_t *b);
+static ngx_uint_t ngx_http_llmbroker_claude_forgot(
+    ngx_http_llmbroker_claude_build_t *b);
+static ngx_int_t ngx_http_llmbroker_claude_sampling(
+    ngx_http_llmbroker_claude_build_t *b);
+static ngx_int_t ngx_http_llmbroker_claude_stop(
+    ngx_http_llmbroker_claude_build_t *b);
+static ngx_int_t ngx_http_llmbroker_claude_account(
+    ngx_http_llmbroker_claude_build_t *b);
+static ngx_uint_t ngx_http_llmbroker_claude_personal(ngx_str_t *id);
+static ngx_int_t ngx_http_llmbroker_claude_write(
+    ngx_http_llmbroker_claude_build_t *b);
+static void ngx_http_llmbroker_claude_write_options(
+    ngx_http_llmbroker_claude_build_t *b);
+static void ngx_http_llmbroker_claude_write_thinking(
+    ngx_http_llmbroker_claude_build_t *b);
+
+
+/* the first prefix that fits; the last row is for what is no Claude */
+
+static const ngx_http_llmbroker_claude_model_t
+    ngx_http_llmbroker_claude_models[] =
+{
+    { ngx_string("claude-2"), 4096, NGX_HTTP_LLMBROKER_CLAUDE_OLD },
+
+    { ngx_string("claude-instant"), 4096, NGX_HTTP_LLMBROKER_CLAUDE_OLD },
+
+    { ngx_string("claude-3-7-"), 64000,
+      NGX_HTTP_LLMBROKER_CLAUDE_OLD|NGX_HTTP_LLMBROKER_CLAUDE_BUDGET },
+
+    { ngx_string("claude-3-5-"), 8192, NGX_HTTP_LLMBROKER_CLAUDE_OLD },
+
+    { ngx_string("claude-3-"), 4096, NGX_HTTP_LLMBROKER_CLAUDE_OLD },
+
+    { ngx_string("claude-opus-4-0"), 32000,
+      NGX_HTTP_LLMBROKER_CLAUDE_OLD|NGX_HTTP_LLMBROKER_CLAUDE_BUDGET },
+
+    { ngx_string("claude-opus-4-2025"), 32000,
+      NGX_HTTP_LLMBROKER_CLAUDE_OLD|NGX_HTTP_LLMBROKER_CLAUDE_BUDGET },
+
+    { ngx_string("claude-opus-4-1"), 32000, NGX_HTTP_LLMBROKER_CLAUDE_4 },
+
+    { ngx_string("claude-sonnet-4-0"), 64000,
+      NGX_HTTP_LLMBROKER_CLAUDE_OLD|NGX_HTTP_LLMBROKER_CLAUDE_BUDGET },
+
+    { ngx_string("claude-sonnet-4-2025"), 64000,
+      NGX_HTTP_LLMBROKER_CLAUDE_OLD|NGX_HTTP_LLMBROKER_CLAUDE_BUDGET },
+
+    { ngx_string("claude-sonnet-4-5"), 64000, NGX_HTTP_LLMBROKER_CLAUDE_4 },
+
+    { ngx_string("claude-haiku-4-5"), 64000, NGX_HTTP_LLMBROKER_CLAUDE_4 },
+
+    { ngx_string("claude-opus-4-5"), 64000,
+      NGX_HTTP_LLMBROKER_CLAUDE_4|NGX_HTTP_LLMBROKER_CLAUDE_EFFORT },
+
+    { ngx_string("claude-sonnet-4-6"), 128000,
+      NGX_HTTP_LLMBROKER_CLAUDE_4|NGX_HTTP_LLMBROKER_CLAUDE_EFFORT
+      |NGX_HTTP_LLMBROKER_CLAUDE_ADAPTIVE },
+
+    { ngx_string("claude-opus-4-6"), 128000,
+      NGX_HTTP_LLMBROKER_CLAUDE_4|NGX_HTTP_LLMBROKER_CLAUDE_EFFORT
+      |NGX_HTTP_LLMBROKER_CLAUDE_ADAPTIVE },
+
+    { ngx_string("claude-fable-5"), 128000,
+      NGX_HTTP_LLMBROKER_CLAUDE_NEW & ~NGX_HTTP_LLMBROKER_CLAUDE_FORCED },
+
+    { ngx_string("claude-mythos-5"), 128000,
+      NGX_HTTP_LLMBROKER_CLAUDE_NEW & ~NGX_HTTP_LLMBROKER_CLAUDE_FORCED },
+
+    { ngx_string("claude-"), 128000, NGX_HTTP_LLMBROKER_CLAUDE_NEW },
+
+    { ngx_null_string, 0, NGX_HTTP_LLMBROKER_CLAUDE_OLD }
+};
+
+
+/* what is in no row is dropped and named (R11) */
+
+static const ngx_http_llmbroker_rule_t  ngx_http_llmbroker_claude_rules[] = {
+    { ngx_string("model"), NGX_HTTP_LLMBROKER_USE },
+    { ngx_string("messages"), NGX_HTTP_LLMBROKER_USE_CHAT },
+    { ngx_string("max_tokens"), NGX_HTTP_LLMBROKER_USE },
+    { ngx_string("max_completion_tokens"), NGX_HTTP_LLMBROKER_USE_CHAT },
+    { ngx_string("stream"), NGX_HTTP_LLMBROKER_USE },
+    { ngx_string("stream_options"), NGX_HTTP_LLMBROKER_USE },
+    { ngx_string("temperature"), NGX_HTTP_LLMBROKER_USE },
+    { ngx_string("top_p"), NGX_HTTP_LLMBROKER_USE },
+    { ngx_string("top_k"), NGX_HTTP_LLMBROKER_USE },
+    { ngx_string("stop"), NGX_HTTP_LLMBROKER_USE },
+    { ngx_string("n"), NGX_HTTP_LLMBROKER_USE },
+    { ngx_string("user"), NGX_HTTP_LLMBROKER_USE },
+    { ngx_string("safety_identifier"), NGX_HTTP_LLMBROKER_USE },
+    { ngx_string("service_tier"), NGX_HTTP_LLMBROKER_USE },
+    { ngx_string("tools"), NGX_HTTP_LLMBROKER_USE_CHAT },
+    { ngx_string("tool_choice"), NGX_HTTP_LLMBROKER_USE_CHAT },
+    { ngx_string("parallel_tool_calls"), NGX_HTTP_LLMBROKER_USE_CHAT },
+    { ngx_string("reasoning_effort"), NGX_HTTP_LLMBROKER_USE_CHAT },
+    { ngx_string("response_format"), NGX_HTTP_LLMBROKER_USE_CHAT },
+    { ngx_string("modalities"), NGX_HTTP_LLMBROKER_USE_CHAT },
+    { ngx_string("prompt"), NGX_HTTP_LLMBROKER_USE_COMPLETIONS },
+    { ngx_string("suffix"), NGX_HTTP_LLMBROKER_USE_COMPLETIONS },
+    { ngx_string("echo"), NGX_HTTP_LLMBROKER_USE_COMPLETIONS },
+    { ngx_string("best_of"), NGX_HTTP_LLMBROKER_USE_COMPLETIONS },
+    { ngx_string("logprobs"), NGX_HTTP_LLMBROKER_USE_COMPLETIONS },
+
+    /* Claude's own (R15) */
+
+    { ngx_string("thinking"), NGX_HTTP_LLMBROKER_USE },
+    { ngx_string("output_config"), NGX_HTTP_LLMBROKER_USE },
+    { ngx_string("cache_control"), NGX_HTTP_LLMBROKER_USE },
+    { ngx_string("context_management"), NGX_HTTP_LLMBROKER_USE },
+
+    /* R12, R14, and what cannot be expressed yet */
+
+    { ngx_string("audio"), NGX_HTTP_LLMBROKER_REFUSE },
+    { ngx_string("web_search_options"), NGX_HTTP_LLMBROKER_REFUSE },
+    { ngx_string("functions"), NGX_HTTP_LLMBROKER_REFUSE },
+    { ngx_string("function_call"), NGX_HTTP_LLMBROKER_REFUSE },
+
+    { ngx_null_string, NGX_HTTP_LLMBROKER_DROP }
+};
+
+
+ngx_int_t
+ngx_http_llmbroker_claude_build(ngx_http_llmbroker_exchange_t *ex)
+{
+    ngx_int_t                            rc;
+    ngx_uint_t                           i;
+    ngx_http_llmbroker_claude_build_t   *b;
+
+    typedef ngx_int_t (*step_pt)(ngx_http_llmbroker_claude_build_t *b);
+
+    /* thinking decides about sampling, and the conversation about thinking */
+
+    static const step_pt  steps[] = {
+        ngx_http_llmbroker_claude_limits,
+        ngx_http_llmbroker_claude_conversation,
+        ngx_http_llmbroker_claude_thinking,
+        ngx_http_llmbroker_claude_sampling,
+        ngx_http_llmbroker_claude_stop,
+        ngx_http_llmbroker_claude_account,
+        ngx_http_llmbroker_claude_tools,
+        ngx_http_llmbroker_claude_write,
+        NULL
+    };
+
+    rc = ngx_http_llmbroker_params_check(ex, ex->request,
+                                         ngx_http_llmbroker_claude_rules);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    b = ngx_pcalloc(ex->pool, sizeof(ngx_http_llmbroker_claude_build_t));
+    if (b == NULL) {
+        return NGX_ERROR;
+    }
+
+    b->ex = ex;
+
+    if (ngx_http_llmbroker_claude_init(b) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    for (i = 0; steps[i]; i++) {
+        rc = steps[i](b);
+        if (rc != NGX_OK) {
+            return rc;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_llmbroker_claude_init(ngx_http_llmbroker_claude_build_t *b)
+{
+    ngx_pool_t  *pool;
+
+    pool = b->ex->pool;
+
+    b->model = ngx_http_llmbroker_claude_find_model(&b->ex->target->model);
+
+    if (ngx_array_init(&b->system, pool, 1,
+                       sizeof(ngx_http_llmbroker_claude_block_t))
+        != NGX_OK
+        || ngx_array_init(&b->blocks, pool, 8,
+                          sizeof(ngx_http_llmbroker_claude_block_t))
+           != NGX_OK
+        || ngx_array_init(&b->stops, pool, 1,
+                          sizeof(ngx_http_llmbroker_json_t *))
+           != NGX_OK
+        || ngx_array_init(&b->tools, pool, 1,
+                          sizeof(ngx_http_llmbroker_json_t *))
+           != NGX_OK
+        || ngx_array_init(&b->called, pool, 1, sizeof(ngx_str_t)) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+/* other clouds put a vendor's or a region's name before the model's */
+
+static const ngx_http_llmbroker_claude_model_t *
+ngx_http_llmbroker_claude_find_model(const ngx_str_t *name)
+{
+    size_t                                    len;
+    u_char                                   *p;
+    const ngx_http_llmbroker_claude_model_t  *model;
+
+    len = 0;
+    p = ngx_strlcasestrn(name->data, name->data + name->len,
+                         (u_char *) "claude-", sizeof("claude-") - 2);
+
+    if (p) {
+        len = name->data + name->len - p;
+    }
+
+    for (model = ngx_http_llmbroker_claude_models; model->prefix.len; model++)
+    {
+        if (model->prefix.len <= len
+            && ngx_strncasecmp(p, model->prefix.data, model->prefix.len) == 0)
+        {
+            break;
+        }
+    }
+
+    return model;
+}
+
+
+static ngx_int_t
+ngx_http_llmbroker_claude_limits(ngx_http_llmbroker_claude_build_t *b)
+{
+    ngx_int_t                       rc;
+    ngx_http_llmbroker_json_t      *v;
+    ngx_http_llmbroker_exchange_t  *ex;
+
+    ex = b->ex;
+
+    v = ngx_http_llmbroker_json_get(ex->request, "n");
+
+    if (ngx_http_llmbroker_json_int(v, 1) > 1) {
+        return ngx_http_llmbroker_fault(ex, 400, "unsupported_value", "n",
+                               "This model gives one answer a request.");
+    }
+
+    v = ngx_http_llmbroker_json_get(ex->request, "modalities");
+
+    for (v = v ? v->child : NULL; v; v = v->next) {
+
+        if (!ngx_http_llmbroker_json_is(v, "text")) {
+            return ngx_http_llmbroker_fault(ex, 400, "unsupported_value",
+                                   "modalities",
+                                   "This model answers with text only.");
+        }
+    }
+
+    v = ngx_http_llmbroker_json_get_type(ex->request, "response_format",
+                                         NGX_HTTP_LLMBROKER_JSON_OBJECT);
+
+    if (v && !ngx_http_llmbroker_json_is(
+                                    ngx_http_llmbroker_json_get(v, "type"),
+                                    "text"))
+    {
+        return ngx_http_llmbroker_fault(ex, 400, "unsupported_value",
+                               "response_format",
+                               "This model does not support the format.");
+    }
+
+    /* R2; a model that is not known gets what all of them take */
+
+    rc = ngx_http_llmbroker_params_max_tokens(ex, &b->max_tokens);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    if (b->max_tokens == -1) {
+        b->max_tokens = b->model->max ? b->model->max : 4096;
+
+    } else if (b->model->max && b->max_tokens > b->model->max) {
+        b->max_tokens = b->model->max;
+    }
+
+    return NGX_OK;
+}
+
+
+/* R50-R56: whether and how the model is to think */
+
+static ngx_int_t
+ngx_http_llmbroker_claude_thinking(ngx_http_llmbroker_claude_build_t *b)
+{
+    ngx_int_t                   rc;
+    ngx_http_llmbroker_json_t  *thinking, *effort;
+
+    rc = ngx_http_llmbroker_params_get(b->ex, "thinking",
+                                       NGX_HTTP_LLMBROKER_JSON_OBJECT,
+                                       &thinking);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    effort = NULL;
+
+    if (b->ex->call == NGX_HTTP_LLMBROKER_CHAT) {
+        rc = ngx_http_llmbroker_params_get(b->ex, "reasoning_effort",
+                                           NGX_HTTP_LLMBROKER_JSON_STRING,
+                                           &effort);
+        if (rc != NGX_OK) {
+            return rc;
+        }
+    }
+
+    if (thinking) {
+        b->thinking = NGX_HTTP_LLMBROKER_CLAUDE_VERBATIM;
+        b->active = !ngx_http_llmbroker_json_is(
+                                  ngx_http_llmbroker_json_get(thinking,
+                                                              "type"),
+                                  "disabled");
+        if (effort) {
+            return ngx_http_llmbroker_claude_drop(b, "reasoning_effort");
+        }
+
+        return NGX_OK;
+    }
+
+    if (effort == NULL) {
+        return NGX_OK;
+    }
+
+    if (ngx_http_llmbroker_json_is(effort, "none")) {
+
+        if (b->model->flags & NGX_HTTP_LLMBROKER_CLAUDE_ADAPTIVE) {
+            b->thinking = NGX_HTTP_LLMBROKER_CLAUDE_DISABLED;
+        }
+
+        return NGX_OK;
+    }
+
+    b->effort = effort;
+    b->budget = ngx_http_llmbroker_params_budget(effort);
+
+    if (b->budget == -1) {
+        return ngx_http_llmbroker_fault(b->ex, 400, "invalid_value",
+                               "reasoning_effort",
+                               "The value of the parameter is unknown.");
+    }
+
+    return ngx_http_llmbroker_claude_effort(b);
+}
+
+
+static ngx_int_t
+ngx_http_llmbroker_claude_effort(ngx_http_llmbroker_claude_build_t *b)
+{
+    ngx_uint_t  flags;
+
+    flags = b->model->flags;
+
+    if (flags & NGX_HTTP_LLMBROKER_CLAUDE_ADAPTIVE) {
+        b->thinking = NGX_HTTP_LLMBROKER_CLAUDE_ADAPTIVELY;
+        b->active = 1;
+        return NGX_OK;
+    }
+
+    /* R54, R55; the budget is part of max_tokens */
+
+    b->budget = ngx_min(b->budget, b->max_tokens - 1);
+
+    if (!(flags & NGX_HTTP_LLMBROKER_CLAUDE_EFFORT)) {
+        b->effort = NULL;
+    }
+
+    if (!(flags & NGX_HTTP_LLMBROKER_CLAUDE_BUDGET)
+        || b->budget < NGX_HTTP_LLMBROKER_CLAUDE_MIN_BUDGET
+        || ngx_http_llmbroker_claude_forgot(b))
+    {
+        if (b->effort) {
+            return NGX_OK;
+        }
+
+        return ngx_http_llmbroker_claude_drop(b, "reasoning_effort");
+    }
+
+    b->thinking = NGX_HTTP_LLMBROKER_CLAUDE_BUDGETED;
+    b->active = 1;
+
+    return NGX_OK;
+}
+
+
+/* whether the last answer's tool call has lost the thinking before it (R55) */
+
+static ngx_uint_t
+ngx_http_llmbroker_claude_forgot(ngx_http_llmbroker_claude_build_t *b)
+{
+    ngx_uint_t                          i, called;
+    ngx_http_llmbroker_claude_block_t  *block;
+
+    block = b->blocks.elts;
+    i = b->blocks.nelts;
+
+    while (i > 0 && !block[i - 1].assistant) {
+        i--;
+    }
+
+    called = 0;
+
+    while (i > 0 && block[i - 1].assistant) {
+        i--;
+
+        switch (block[i].kind) {
+
+        case NGX_HTTP_LLMBROKER_CLAUDE_RAW:
+        case NGX_HTTP_LLMBROKER_CLAUDE_THINKING:
+            return 0;
+
+        case NGX_HTTP_LLMBROKER_CLAUDE_TOOL_USE:
+            called = 1;
+            break;
+
+        default:
+            break;
+        }
+    }
+
+    return called;
+}
+
+
+/* R5, R6, R7 */
+
+static ngx_int_t
+ngx_http_llmbroker_claude_sampling(ngx_http_llmbroker_claude_build_t *b)
+{
+    ngx_int_t    rc;
+    ngx_uint_t   flags;
+
+    flags = b->model->flags;
+
+    rc = ngx_http_llmbroker_params_get(b->ex, "temperature",
+                                       NGX_HTTP_LLMBROKER_JSON_NUMBER,
+                                       &b->temperature);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    rc = ngx_http_llmbroker_params_get(b->ex, "top_p",
+                                       NGX_HTTP_LLMBROKER_JSON_NUMBER,
+                                       &b->top_p);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    rc = ngx_http_llmbroker_params_get(b->ex, "top_k",
+                                       NGX_HTTP_LLMBROKER_JSON_NUMBER,
+                                       &b->top_k);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    if (b->temperature) {
+        rc = ngx_http_llmbroker_params_double(b->ex, b->temperature,
+                                              &b->degree);
+        if (rc != NGX_OK) {
+            return rc;
+        }
+
+        if (!(flags & NGX_HTTP_LLMBROKER_CLAUDE_SAMPLING)
+            || (b->active && b->degree != 1))
+        {
+            b->temperature = NULL;
+
+            if (ngx_http_llmbroker_claude_drop(b, "temperature") != NGX_OK) {
+                return NGX_ERROR;
+            }
+        }
+    }
+
+    if (b->top_p
+        && (!(flags & NGX_HTTP_LLMBROKER_CLAUDE_SAMPLING)
+            || b->active
+            || (b->temperature
+                && !(flags & NGX_HTTP_LLMBROKER_CLAUDE_BOTH))))
+    {
+        b->top_p = NULL;
+
+        if (ngx_http_llmbroker_claude_drop(b, "top_p") != NGX_OK) {
+            return NGX_ERROR;
+        }
+    }
+
+    if (b->top_k
+        && (!(flags & NGX_HTTP_LLMBROKER_CLAUDE_SAMPLING) || b->active))
+    {
+        b->top_k = NULL;
+        return ngx_http_llmbroker_claude_drop(b, "top_k");
+    }
+
+    return NGX_OK;
+}
+
+
+/* R8 */
+
+static ngx_int_t
+ngx_http_llmbroker_claude_stop(ngx_http_llmbroker_claude_build_t *b)
+{
+    ngx_http_llmbroker_json_t  *v, *last, **stop;
+
+    v = ngx_http_llmbroker_json_get(b->ex->request, "stop");
+
+    if (v == NULL || v->type == NGX_HTTP_LLMBROKER_JSON_NULL) {
+        return NGX_OK;
+    }
+
+    last = v->next;
+
+    if (v->type == NGX_HTTP_LLMBROKER_JSON_ARRAY) {
+        v = v->child;
+        last = NULL;
+    }
+
+    for ( /* void */ ; v != last; v = v->next) {
+
+        if (v->type != NGX_HTTP_LLMBROKER_JSON_STRING) {
+            return ngx_http_llmbroker_fault(b->ex, 400, "invalid_type", "stop",
+                                   "The parameter must be text or an array "
+                                   "of texts.");
+        }
+
+        if (ngx_http_llmbroker_params_blank(v)) {
+            continue;
+        }
+
+        stop = ngx_array_push(&b->stops);
+        if (stop == NULL) {
+            return NGX_ERROR;
+        }
+
+        *stop = v;
+    }
+
+    return NGX_OK;
+}
+
+
+/* R10, R13 */
+
+static ngx_int_t
+ngx_http_llmbroker_claude_account(ngx_http_llmbroker_claude_build_t *b)
+{
+    ngx_int_t                   rc;
+    const char                 *name;
+    ngx_http_llmbroker_json_t  *v;
+
+    rc = ngx_http_llmbroker_params_get(b->ex, "service_tier",
+                                       NGX_HTTP_LLMBROKER_JSON_STRING, &v);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    if (ngx_http_llmbroker_json_is(v, "auto")) {
+        b->tier = "auto";
+
+    } else if (ngx_http_llmbroker_json_is(v, "default")) {
+        b->tier = "standard_only";
+
+    } else if (v
+               && ngx_http_llmbroker_claude_drop(b, "service_tier") != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    name = "safety_identifier";
+
+    rc = ngx_http_llmbroker_params_get(b->ex, name,
+                                       NGX_HTTP_LLMBROKER_JSON_STRING, &v);
+
+    if (rc == NGX_OK && v == NULL) {
+        name = "user";
+        rc = ngx_http_llmbroker_params_get(b->ex, name,
+                                           NGX_HTTP_LLMBROKER_JSON_STRING,
+                                           &v);
+    }
+
+    if (rc != NGX_OK || v == NULL) {
+        return rc;
+    }
+
+    rc = ngx_http_llmbroker_json_string(b->ex->pool, v, &b->user);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    if (!ngx_http_llmbroker_claude_personal(&b->user)) {
+        return NGX_OK;
+    }
+
+    b->user.len = 0;
+
+    return ngx_http_llmbroker_claude_drop(b, name);
+}
+
+
+/* an e-mail address or a phone number, which Anthropic refuses */
+
+static ngx_uint_t
+ngx_http_llmbroker_claude_personal(ngx_str_t *id)
+{
+    u_char      *p, *last;
+    ngx_uint_t   digits;
+
+    last = id->data + id->len;
+
+    p = ngx_strlchr(id->data, last, '@');
+
+    if (p && ngx_strlchr(p, last, '.')) {
+        return 1;
+    }
+
+    digits = 0;
+
+    for (p = id->data; p < last; p++) {
+
+        if (*p >= '0' && *p <= '9') {
+            digits++;
+            continue;
+        }
+
+        if (*p != ' ' && *p != '(' && *p != ')' && *p != '+' && *p != '-') {
+            return 0;
+        }
+    }
+
+    return digits >= 7;
+}
+
+
+ngx_int_t
+ngx_http_llmbroker_claude_drop(ngx_http_llmbroker_claude_build_t *b,
+    const char *name)
+{
+    ngx_str_t  text;
+
+    text.len = ngx_strlen(name);
+    text.data = (u_char *) name;
+
+    return ngx_http_llmbroker_dropped(b->ex, &text);
+}
+
+
+static ngx_int_t
+ngx_http_llmbroker_claude_write(ngx_http_llmbroker_claude_build_t *b)
+{
+    ngx_http_llmbroker_json_t         *v;
+    ngx_http_llmbroker_exchange_t     *ex;
+    ngx_http_llmbroker_json_writer_t  *w;
+
+    ex = b->ex;
+    w = &b->w;
+
+    ngx_http_llmbroker_json_write_start(w, ex->body);
+    ngx_http_llmbroker_json_open(w);
+
+    ngx_http_llmbroker_claude_write_inner(b, "model",
+                                          ex->target->inner_model);
+
+    ngx_http_llmbroker_json_key(w, "max_tokens");
+    ngx_http_llmbroker_json_number(w, b->max_tokens);
+
+    if (ex->stream) {
+        ngx_http_llmbroker_json_key(w, "stream");
+        ngx_http_llmbroker_json_bool(w, 1);
+    }
+
+    ngx_http_llmbroker_claude_write_options(b);
+    ngx_http_llmbroker_claude_write_thinking(b);
+    ngx_http_llmbroker_claude_write_tools(b);
+
+    v = ngx_http_llmbroker_json_get(ex->request, "cache_control");
+    ngx_http_llmbroker_claude_write_raw(b, "cache_control", v);
+
+    v = ngx_http_llmbroker_json_get(ex->request, "context_management");
+    ngx_http_llmbroker_claude_write_raw(b, "context_management", v);
+
+    ngx_http_llmbroker_claude_write_messages(b);
+
+    ngx_http_llmbroker_json_close(w);
+
+    return ngx_http_llmbroker_json_write_end(w);
+}
+
+
+static void
+ngx_http_llmbroker_claude_write_options(ngx_http_llmbroker_claude_build_t *b)
+{
+    ngx_uint_t                          i;
+    ngx_http_llmbroker_json_t         **stop;
+    ngx_http_llmbroker_json_writer_t   *w;
+
+    w = &b->w;
+
+    /* R5: Claude's temperature ends at 1 */
+
+    if (b->temperature && b->degree > 1) {
+        ngx_http_llmbroker_json_key(w, "temperature");
+        ngx_http_llmbroker_json_number(w, 1);
+
+    } else if (b->temperature && b->degree < 0) {
+        ngx_http_llmbroker_json_key(w, "temperature");
+        ngx_http_llmbroker_json_number(w, 0);
+
+    } else {
+        ngx_http_llmbroker_claude_write_raw(b, "temperature", b->temperature);
+    }
+
+    ngx_http_llmbroker_claude_write_raw(b, "top_p", b->top_p);
+    ngx_http_llmbroker_claude_write_raw(b, "top_k", b->top_k);
+
+    if (b->stops.nelts) {
+        stop = b->stops.elts;
+
+        ngx_http_llmbroker_json_key(w, "stop_sequences");
+        ngx_http_llmbroker_json_open_array(w);
+
+        for (i = 0; i < b->stops.nelts; i++) {
+            ngx_http_llmbroker_json_raw(w, &stop[i]->raw);
+        }
+
+        ngx_http_llmbroker_json_close_array(w);
+    }
+
+    if (b->user.len) {
+        ngx_http_llmbroker_json_key(w, "metadata");
+        ngx_http_llmbroker_json_open(w);
+        ngx_http_llmbroker_json_key(w, "user_id");
+        ngx_http_llmbroker_json_str(w, &b->user);
+        ngx_http_llmbroker_json_close(w);
+    }
+
+    if (b->tier) {
+        ngx_http_llmbroker_json_key(w, "service_tier");
+        ngx_http_llmbroker_json_text(w, b->tier);
+    }
+}
+
+
+static void
+ngx_http_llmbroker_claude_write_thinking(ngx_http_llmbroker_claude_build_t *b)
+{
+    ngx_http_llmbroker_json_t         *v;
+    ngx_http_llmbroker_json_writer_t  *w;
+
+    w = &b->w;
+
+    switch (b->thinking) {
+
+    case NGX_HTTP_LLMBROKER_CLAUDE_VERBATIM:
+        v = ngx_http_llmbroker_json_get(b->ex->request, "thinking");
+        ngx_http_llmbroker_claude_write_raw(b, "thinking", v);
+        break;
+
+    case NGX_HTTP_LLMBROKER_CLAUDE_DISABLED:
+        ngx_http_llmbroker_json_key(w, "thinking");
+        ngx_http_llmbroker_json_open(w);
+        ngx_http_llmbroker_json_key(w, "type");
+        ngx_http_llmbroker_json_text(w, "disabled");
+        ngx_http_llmbroker_json_close(w);
+        break;
+
+    case NGX_HTTP_LLMBROKER_CLAUDE_ADAPTIVELY:
+        ngx_http_llmbroker_json_key(w, "thinking");
+        ngx_http_llmbroker_json_open(w);
+        ngx_http_llmbroker_json_key(w, "type");
+        ngx_http_llmbroker_json_text(w, "adaptive");
+        ngx_http_llmbroker_json_key(w, "display");
+        ngx_http_llmbroker_json_text(w, "summarized");
+        ngx_http_llmbroker_json_close(w);
+        break;
+
+    case NGX_HTTP_LLMBROKER_CLAUDE_BUDGETED:
+        ngx_http_llmbroker_json_key(w, "thinking");
+        ngx_http_llmbroker_json_open(w);
+        ngx_http_llmbroker_json_key(w, "type");
+        ngx_http_llmbroker_json_text(w, "enabled");
+        ngx_http_llmbroker_json_key(w, "budget_tokens");
+        ngx_http_llmbroker_json_number(w, b->budget);
+        ngx_http_llmbroker_json_close(w);
+        break;
+
+    default: /* NGX_HTTP_LLMBROKER_CLAUDE_NO_THINKING */
+        break;
+    }
+
+    v = ngx_http_llmbroker_json_get(b->ex->request, "output_config");
+
+    if (v && v->type != NGX_HTTP_LLMBROKER_JSON_NULL) {
+        ngx_http_llmbroker_claude_write_raw(b, "output_config", v);
+        return;
+    }
+
+    if (b->effort == NULL) {
+        return;
+    }
+
+    /* R53 */
+
+    ngx_http_llmbroker_json_key(w, "output_config");
+    ngx_http_llmbroker_json_open(w);
+
+    if (ngx_http_llmbroker_json_is(b->effort, "minimal")) {
+        ngx_http_llmbroker_json_key(w, "effort");
+        ngx_http_llmbroker_json_text(w, "low");
+
+    } else if (ngx_http_llmbroker_json_is(b->effort, "xhigh")
+               && !(b->model->flags & NGX_HTTP_LLMBROKER_CLAUDE_XHIGH))
+    {
+        ngx_http_llmbroker_json_key(w, "effort");
+        ngx_http_llmbroker_json_text(w, "high");
+
+    } else {
+        ngx_http_llmbroker_claude_write_raw(b, "effort", b->effort);
+    }
+
+    ngx_http_llmbroker_json_close(w);
+}
+
+
+void
+ngx_http_llmbroker_claude_write_inner(ngx_http_llmbroker_claude_build_t *b,
+    const char *name, ngx_str_t inner)
+{
+    ngx_http_llmbroker_json_writer_t  *w;
+
+    w = &b->w;
+
+    ngx_http_llmbroker_json_key(w, name);
+    ngx_http_llmbroker_json_open_string(w);
+    ngx_http_llmbroker_json_inner_piece(w, &inner);
+    ngx_http_llmbroker_json_close_string(w);
+}
+
+
+/* nothing for what is absent or null */
+
+void
+ngx_http_llmbroker_claude_write_raw(ngx_http_llmbroker_claude_build_t *b,
+    const char *name, ngx_http_llmbroker_json_t *v)
+{
+    if (v == NULL || v->type == NGX_HTTP_LLMBROKER_JSON_NULL) {
+        return;
+    }
+
+    ngx_http_llmbroker_json_key(&b->w, name);
+    ngx_http_llmbroker_json_raw(&b->w, &v->raw);
+}
+
+
+/* OpenAI's own word for a breakpoint has no ttl (R31) */
+
+void
+ngx_http_llmbroker_claude_write_cache(ngx_http_llmbroker_claude_build_t *b,
+    ngx_http_llmbroker_json_t *cache)
+{
+    ngx_http_llmbroker_json_writer_t  *w;
+
+    w = &b->w;
+
+    if (cache == NULL
+        || cache->type != NGX_HTTP_LLMBROKER_JSON_OBJECT
+        || b->caches++ >= NGX_HTTP_LLMBROKER_CLAUDE_CACHES)
+    {
+        return;
+    }
+
+    ngx_http_llmbroker_json_key(w, "cache_control");
+
+    if (ngx_http_llmbroker_json_get(cache, "type")) {
+        ngx_http_llmbroker_json_raw(w, &cache->raw);
+        return;
+    }
+
+    ngx_http_llmbroker_json_open(w);
+    ngx_http_llmbroker_json_key(w, "type");
+    ngx_http_llmbroker_json_text(w, "ephemeral");
+    ngx_http_llmbroker_json_close(w);
+}

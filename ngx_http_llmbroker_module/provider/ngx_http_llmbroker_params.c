@@ -1,0 +1,389 @@
+
+/*
+ * Copyright (C) LLMBroker contributors
+ */
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+
+#include "provider/ngx_http_llmbroker_params.h"
+
+
+static ngx_http_llmbroker_action_e ngx_http_llmbroker_params_action(
+    ngx_http_llmbroker_exchange_t *ex, ngx_str_t *name,
+    const ngx_http_llmbroker_rule_t *rules);
+static ngx_uint_t ngx_http_llmbroker_params_nothing(
+    ngx_http_llmbroker_json_t *v);
+static ngx_int_t ngx_http_llmbroker_params_legacy(
+    ngx_http_llmbroker_exchange_t *ex);
+static u_char *ngx_http_llmbroker_params_space(u_char *p, u_char *last);
+
+
+ngx_int_t
+ngx_http_llmbroker_params_check(ngx_http_llmbroker_exchange_t *ex,
+    ngx_http_llmbroker_json_t *object, const ngx_http_llmbroker_rule_t *rules)
+{
+    u_char                     *p;
+    ngx_int_t                   rc;
+    ngx_http_llmbroker_json_t  *v;
+    u_char                      name[64];
+
+    for (v = object->child; v; v = v->next) {
+
+        switch (ngx_http_llmbroker_params_action(ex, &v->key, rules)) {
+
+        case NGX_HTTP_LLMBROKER_USE:
+            break;
+
+        case NGX_HTTP_LLMBROKER_REFUSE:
+
+            if (ngx_http_llmbroker_params_nothing(v)) {
+                break;
+            }
+
+            p = ngx_snprintf(name, sizeof(name) - 1, "%V", &v->key);
+            *p = '\0';
+
+            return ngx_http_llmbroker_fault(ex, 400, "unsupported_value",
+                                     (char *) name,
+                                     "This model does not support the "
+                                     "parameter.");
+
+        default: /* NGX_HTTP_LLMBROKER_DROP */
+
+            if (ngx_http_llmbroker_params_nothing(v)) {
+                break;
+            }
+
+            rc = ngx_http_llmbroker_dropped(ex, &v->key);
+            if (rc != NGX_OK) {
+                return rc;
+            }
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_llmbroker_params_get(ngx_http_llmbroker_exchange_t *ex,
+    const char *name, ngx_http_llmbroker_json_type_e type,
+    ngx_http_llmbroker_json_t **v)
+{
+    *v = ngx_http_llmbroker_json_get(ex->request, name);
+
+    if (*v && (*v)->type == NGX_HTTP_LLMBROKER_JSON_NULL) {
+        *v = NULL;
+    }
+
+    if (*v == NULL || (*v)->type == type) {
+        return NGX_OK;
+    }
+
+    return ngx_http_llmbroker_fault(ex, 400, "invalid_type", name,
+                                    "The parameter has the wrong type.");
+}
+
+
+ngx_int_t
+ngx_http_llmbroker_params_max_tokens(ngx_http_llmbroker_exchange_t *ex,
+    ngx_int_t *max)
+{
+    ngx_int_t                   rc;
+    const char                 *name;
+    ngx_http_llmbroker_json_t  *v;
+
+    *max = -1;
+    name = "max_completion_tokens";
+    v = NULL;
+
+    if (ex->call == NGX_HTTP_LLMBROKER_CHAT) {
+        rc = ngx_http_llmbroker_params_get(ex, name,
+                                           NGX_HTTP_LLMBROKER_JSON_NUMBER,
+                                           &v);
+        if (rc != NGX_OK) {
+            return rc;
+        }
+    }
+
+    if (v == NULL) {
+        name = "max_tokens";
+
+        rc = ngx_http_llmbroker_params_get(ex, name,
+                                           NGX_HTTP_LLMBROKER_JSON_NUMBER,
+                                           &v);
+        if (rc != NGX_OK || v == NULL) {
+            return rc;
+        }
+    }
+
+    *max = ngx_http_llmbroker_json_int(v, 0);
+
+    if (*max > 0) {
+        return NGX_OK;
+    }
+
+    return ngx_http_llmbroker_fault(ex, 400, "invalid_value", name,
+                                    "The parameter must be at least 1.");
+}
+
+
+ngx_int_t
+ngx_http_llmbroker_params_double(ngx_http_llmbroker_exchange_t *ex,
+    ngx_http_llmbroker_json_t *v, double *d)
+{
+    u_char  *p;
+
+    p = ngx_pnalloc(ex->pool, v->raw.len + 1);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_memcpy(p, v->raw.data, v->raw.len);
+    p[v->raw.len] = '\0';
+
+    *d = strtod((char *) p, NULL);
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_llmbroker_params_prompt(ngx_http_llmbroker_exchange_t *ex,
+    ngx_http_llmbroker_json_t **prompt)
+{
+    ngx_int_t                   rc;
+    ngx_http_llmbroker_json_t  *v;
+
+    rc = ngx_http_llmbroker_params_legacy(ex);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    v = ngx_http_llmbroker_json_get(ex->request, "prompt");
+
+    if (v && v->type == NGX_HTTP_LLMBROKER_JSON_ARRAY) {
+
+        if (v->n != 1) {
+            return ngx_http_llmbroker_fault(ex, 400, "unsupported_value",
+                                   "prompt",
+                                   "This model takes one prompt a request.");
+        }
+
+        v = v->child;
+    }
+
+    if (v == NULL || v->type != NGX_HTTP_LLMBROKER_JSON_STRING) {
+        return ngx_http_llmbroker_fault(ex, 400, "unsupported_value",
+                               "prompt",
+                               "This model takes a prompt that is text.");
+    }
+
+    *prompt = v;
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_llmbroker_params_budget(ngx_http_llmbroker_json_t *effort)
+{
+    if (ngx_http_llmbroker_json_is(effort, "minimal")) {
+        return 1024;
+    }
+
+    if (ngx_http_llmbroker_json_is(effort, "low")) {
+        return 2048;
+    }
+
+    if (ngx_http_llmbroker_json_is(effort, "medium")) {
+        return 8192;
+    }
+
+    if (ngx_http_llmbroker_json_is(effort, "high")) {
+        return 16384;
+    }
+
+    if (ngx_http_llmbroker_json_is(effort, "xhigh")
+        || ngx_http_llmbroker_json_is(effort, "max"))
+    {
+        return 32768;
+    }
+
+    return -1;
+}
+
+
+ngx_uint_t
+ngx_http_llmbroker_params_blank(ngx_http_llmbroker_json_t *v)
+{
+    u_char     *p, *last, *next;
+    ngx_str_t   inner;
+
+    inner = ngx_http_llmbroker_json_inner(v);
+
+    p = inner.data;
+    last = p + inner.len;
+
+    while (p < last) {
+        next = ngx_http_llmbroker_params_space(p, last);
+
+        if (next == p) {
+            return 0;
+        }
+
+        p = next;
+    }
+
+    return 1;
+}
+
+
+ngx_int_t
+ngx_http_llmbroker_params_message(ngx_http_llmbroker_exchange_t *ex,
+    const char *code, ngx_uint_t i, const char *member, const char *text)
+{
+    u_char  *p;
+    u_char   name[128];
+
+    p = ngx_snprintf(name, sizeof(name) - 1, "messages[%ui]%s%s", i,
+                     member ? "." : "", member ? member : "");
+    *p = '\0';
+
+    return ngx_http_llmbroker_fault(ex, 400, code, (char *) name, text);
+}
+
+
+static ngx_http_llmbroker_action_e
+ngx_http_llmbroker_params_action(ngx_http_llmbroker_exchange_t *ex,
+    ngx_str_t *name, const ngx_http_llmbroker_rule_t *rules)
+{
+    const ngx_http_llmbroker_rule_t  *rule;
+
+    for (rule = rules; rule->name.len; rule++) {
+
+        if (rule->name.len == name->len
+            && ngx_memcmp(rule->name.data, name->data, name->len) == 0)
+        {
+            break;
+        }
+    }
+
+    /* the last row is empty and says drop */
+
+    switch (rule->action) {
+
+    case NGX_HTTP_LLMBROKER_USE_COMPLETIONS:
+        return ex->call == NGX_HTTP_LLMBROKER_COMPLETIONS
+               ? NGX_HTTP_LLMBROKER_USE : NGX_HTTP_LLMBROKER_DROP;
+
+    case NGX_HTTP_LLMBROKER_USE_CHAT:
+        return ex->call == NGX_HTTP_LLMBROKER_CHAT
+               ? NGX_HTTP_LLMBROKER_USE : NGX_HTTP_LLMBROKER_DROP;
+
+    case NGX_HTTP_LLMBROKER_REFUSE:
+        return ex->call == NGX_HTTP_LLMBROKER_CHAT
+               ? NGX_HTTP_LLMBROKER_REFUSE : NGX_HTTP_LLMBROKER_DROP;
+
+    default:
+        return rule->action;
+    }
+}
+
+
+static ngx_uint_t
+ngx_http_llmbroker_params_nothing(ngx_http_llmbroker_json_t *v)
+{
+    switch (v->type) {
+
+    case NGX_HTTP_LLMBROKER_JSON_NULL:
+        return 1;
+
+    case NGX_HTTP_LLMBROKER_JSON_BOOL:
+        return !ngx_http_llmbroker_json_true(v);
+
+    case NGX_HTTP_LLMBROKER_JSON_ARRAY:
+        return v->n == 0;
+
+    default:
+        return 0;
+    }
+}
+
+
+static ngx_int_t
+ngx_http_llmbroker_params_legacy(ngx_http_llmbroker_exchange_t *ex)
+{
+    const char                 **name;
+    ngx_http_llmbroker_json_t   *v;
+
+    static const char  *names[] = { "suffix", "echo", "logprobs", NULL };
+
+    for (name = names; *name; name++) {
+        v = ngx_http_llmbroker_json_get(ex->request, *name);
+
+        if (v && !ngx_http_llmbroker_params_nothing(v)) {
+            return ngx_http_llmbroker_fault(ex, 400, "unsupported_value",
+                                   *name,
+                                   "This model chats: it cannot complete a "
+                                   "prompt with the parameter.");
+        }
+    }
+
+    v = ngx_http_llmbroker_json_get(ex->request, "best_of");
+
+    if (ngx_http_llmbroker_json_int(v, 1) > 1) {
+        return ngx_http_llmbroker_fault(ex, 400, "unsupported_value",
+                               "best_of",
+                               "This model gives one answer a request.");
+    }
+
+    return NGX_OK;
+}
+
+
+/* the end of one white space character, p when there is none */
+
+static u_char *
+ngx_http_llmbroker_params_space(u_char *p, u_char *last)
+{
+    ngx_int_t  c;
+
+    switch (*p) {
+
+    case ' ':
+        return p + 1;
+
+    case '\\':
+        break;
+
+    default:
+        return p;
+    }
+
+    /* an escape: the text is JSON, so it is whole */
+
+    switch (p[1]) {
+
+    case 'n':
+    case 't':
+    case 'r':
+    case 'f':
+        return p + 2;
+
+    case 'u':
+
+        if (last - p < 6) {
+            return p;
+        }
+
+        c = ngx_hextoi(p + 2, 4);
+
+        return (c == ' ' || (c >= '\t' && c <= '\r')) ? p + 6 : p;
+
+    default:
+        return p;
+    }
+}

@@ -1,0 +1,83 @@
+
+/*
+ * What dialects that translate have to ask of a request in OpenAI's form.
+ * Every function that returns ngx_int_t returns NGX_OK; NGX_DECLINED with
+ * ex->fault set (status 400) when the request cannot be translated; NGX_ERROR
+ * on a lack of memory.
+ */
+
+
+#ifndef _NGX_HTTP_LLMBROKER_PARAMS_H_INCLUDED_
+#define _NGX_HTTP_LLMBROKER_PARAMS_H_INCLUDED_
+
+
+#include "provider/ngx_http_llmbroker_provider.h"
+
+
+/*
+ * What becomes of a member of the request; one that has no row, or has one
+ * for the other kind of call, is dropped.
+ */
+typedef enum {
+    NGX_HTTP_LLMBROKER_DROP = 0,          /* and named in ex->dropped */
+    NGX_HTTP_LLMBROKER_USE,               /* build() takes care of it */
+    NGX_HTTP_LLMBROKER_USE_CHAT,
+    NGX_HTTP_LLMBROKER_USE_COMPLETIONS,
+    NGX_HTTP_LLMBROKER_REFUSE             /* 400: a chat would go wrong */
+} ngx_http_llmbroker_action_e;
+
+
+/* a table of them ends with an empty name */
+typedef struct {
+    ngx_str_t                             name;
+    ngx_http_llmbroker_action_e           action;
+} ngx_http_llmbroker_rule_t;
+
+
+/*
+ * Goes over the members of object, which is the request or, for a message, a
+ * part of it.  null, false and [] ask for nothing and are neither dropped nor
+ * refused.
+ */
+ngx_int_t ngx_http_llmbroker_params_check(ngx_http_llmbroker_exchange_t *ex,
+    ngx_http_llmbroker_json_t *object, const ngx_http_llmbroker_rule_t *rules);
+
+/* A member of this type; NULL when it is absent or null, else invalid_type. */
+ngx_int_t ngx_http_llmbroker_params_get(ngx_http_llmbroker_exchange_t *ex,
+    const char *name, ngx_http_llmbroker_json_type_e type,
+    ngx_http_llmbroker_json_t **v);
+
+/*
+ * max_completion_tokens, else max_tokens (R2); -1 when there is neither.  Less
+ * than 1 is refused.
+ */
+ngx_int_t ngx_http_llmbroker_params_max_tokens(
+    ngx_http_llmbroker_exchange_t *ex, ngx_int_t *max);
+
+/* The value of a number. */
+ngx_int_t ngx_http_llmbroker_params_double(ngx_http_llmbroker_exchange_t *ex,
+    ngx_http_llmbroker_json_t *v, double *d);
+
+/*
+ * The prompt of a completions call for a provider that only chats: one
+ * string.  What a chat cannot express is refused: several prompts, tokens,
+ * suffix, echo, best_of > 1, logprobs.
+ */
+ngx_int_t ngx_http_llmbroker_params_prompt(ngx_http_llmbroker_exchange_t *ex,
+    ngx_http_llmbroker_json_t **prompt);
+
+/* The tokens of a reasoning_effort (R54), -1 for an unknown word. */
+ngx_int_t ngx_http_llmbroker_params_budget(ngx_http_llmbroker_json_t *effort);
+
+/* 1 when a string is empty or white space only, else 0 (R38) */
+ngx_uint_t ngx_http_llmbroker_params_blank(ngx_http_llmbroker_json_t *v);
+
+/*
+ * The fault of a place in messages: "messages[i].member", or "messages[i]"
+ * when member is NULL.  Never NGX_OK.
+ */
+ngx_int_t ngx_http_llmbroker_params_message(ngx_http_llmbroker_exchange_t *ex,
+    const char *code, ngx_uint_t i, const char *member, const char *text);
+
+
+#endif /* _NGX_HTTP_LLMBROKER_PARAMS_H_INCLUDED_ */

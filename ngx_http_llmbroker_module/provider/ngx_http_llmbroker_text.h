@@ -1,0 +1,42 @@
+
+/*
+ * Small tools for pieces of JSON text.
+ */
+
+
+#ifndef _NGX_HTTP_LLMBROKER_TEXT_H_INCLUDED_
+#define _NGX_HTTP_LLMBROKER_TEXT_H_INCLUDED_
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+
+
+/* a text that grows; all zero at first */
+typedef struct {
+    u_char                          *data;
+    size_t                           len;
+    size_t                           size;
+} ngx_http_llmbroker_text_t;
+
+
+/*
+ * Makes room for len bytes at the end and fills it from p unless that is
+ * NULL; the memory doubles, so that many appends are linear.
+ * Return: NGX_OK, NGX_ERROR.
+ */
+ngx_int_t ngx_http_llmbroker_text_append(ngx_pool_t *pool,
+    ngx_http_llmbroker_text_t *text, const void *p, size_t len);
+
+/*
+ * A JSON value, which must be valid, as the inside of a JSON string, without
+ * white space between its tokens.  Return: NGX_OK, NGX_ERROR.
+ */
+ngx_int_t ngx_http_llmbroker_text_quote(ngx_pool_t *pool, ngx_str_t *raw,
+    ngx_str_t *inner);
+
+/* the code points of the inside of a JSON string, escapes considered */
+ngx_uint_t ngx_http_llmbroker_text_points(ngx_str_t *inner);
+
+
+#endif /* _NGX_HTTP_LLMBROKER_TEXT_H_INCLUDED_ */
