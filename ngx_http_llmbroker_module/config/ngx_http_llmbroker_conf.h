@@ -1,0 +1,136 @@
+
+/*
+ * The tables that the YAML file becomes, read-only once nginx runs.
+ */
+
+
+#ifndef _NGX_HTTP_LLMBROKER_CONF_H_INCLUDED_
+#define _NGX_HTTP_LLMBROKER_CONF_H_INCLUDED_
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_http.h>
+
+#include "provider/ngx_http_llmbroker_provider.h"
+
+
+#define NGX_HTTP_LLMBROKER_VERSION    "0.1.0"
+#define NGX_HTTP_LLMBROKER_MAX_ALIAS  256
+
+
+/* one member of default_params, override_params; JSON made at start */
+typedef struct {
+    ngx_str_t                        name;    /* decoded */
+    ngx_str_t                        key;     /* quoted, escaped: "name" */
+    ngx_str_t                        value;   /* JSON */
+    ngx_http_llmbroker_json_t       *tree;    /* of value */
+} ngx_http_llmbroker_param_t;
+
+
+/* one address that a model can be asked at */
+typedef struct {
+    ngx_http_llmbroker_target_t      target;
+    ngx_str_t                        json_model;  /* target.model, quoted and
+                                                     escaped for JSON */
+
+    ngx_str_t                        base_url;    /* as configured */
+    ngx_str_t                        host;        /* of the base URL */
+    ngx_str_t                        host_header; /* with a port when needed */
+    in_port_t                        port;
+    unsigned                         ssl:1;
+    unsigned                         unresolved:1; /* had no address at start:
+                                                      nginx's resolver finds
+                                                      it for each request */
+
+    /*
+     * Header lines of a request but its Content-Length, ready to be copied:
+     * Host, User-Agent, Content-Type, Accept, Accept-Encoding and the target's
+     * own; [1] for a streamed call.
+     */
+    ngx_str_t                        headers[2];
+
+    /* .upstream is NULL when the address is unresolved or "missing" is set */
+    ngx_http_upstream_conf_t         upstream;
+
+    ngx_msec_t                       timeout;     /* of one answer */
+    ngx_msec_t                       first_token_timeout; /* 0: none */
+
+    ngx_uint_t                       weight;      /* default 1 */
+    ngx_uint_t                       priority;    /* default 0 */
+    ngx_uint_t                       slot;        /* in the shared memory */
+
+    /* name of the unset variable that keeps it from being used, or empty */
+    ngx_str_t                        missing;
+} ngx_http_llmbroker_deployment_t;
+
+
+typedef struct ngx_http_llmbroker_model_s  ngx_http_llmbroker_model_t;
+
+struct ngx_http_llmbroker_model_s {
+    ngx_str_t                        name;        /* the alias */
+    ngx_str_t                        json_name;   /* quoted and escaped */
+
+    ngx_uint_t                       ndeployments;
+    ngx_http_llmbroker_deployment_t *deployments; /* at least one */
+    ngx_array_t                      fallbacks;   /* of model_t * */
+
+    /* [call]: default_params and override_params for that kind of call */
+    ngx_array_t              defaults[NGX_HTTP_LLMBROKER_CALLS]; /* param_t */
+    ngx_array_t                      overrides;   /* param_t */
+    ngx_array_t                      drop;        /* ngx_str_t */
+
+    ngx_msec_t                       timeout;     /* total, of one answer */
+
+    /* set when no deployment can be used: the first one's unset variable */
+    ngx_str_t                        missing;
+    ngx_uint_t                       line;
+
+    ngx_http_llmbroker_model_t      *next;        /* in its bucket */
+};
+
+
+/* SHA-256 of a client's key */
+typedef struct {
+    u_char                           hash[32];
+} ngx_http_llmbroker_client_key_t;
+
+
+typedef struct {
+    ngx_str_t                        file;        /* full name */
+
+    ngx_array_t                      models;      /* model_t, file's order */
+    ngx_http_llmbroker_model_t     **buckets;     /* names, case matters */
+    ngx_uint_t                       mask;        /* number of buckets - 1 */
+    ngx_http_llmbroker_model_t      *default_model;   /* or NULL */
+    ngx_uint_t                       slots;       /* deployments in all */
+
+    unsigned                         injection:1; /* default on */
+    unsigned                         request_logging:1; /* default on */
+    unsigned                         auth:1;      /* client keys are needed */
+    unsigned                         any_origin:1;
+
+    ngx_array_t                      client_keys; /* client_key_t */
+    ngx_array_t                      origins;     /* ngx_str_t */
+} ngx_http_llmbroker_conf_t;
+
+
+/*
+ * Reads a YAML file into tables in cf->pool, creates the upstreams it needs
+ * (so it must run while the http block is parsed) and logs notices and
+ * warnings.
+ *
+ * name:  the file, relative to the nginx configuration's folder or absolute
+ *
+ * Return: the tables; NULL when the configuration is wrong, which has been
+ * logged with file, line, YAML path and value.
+ */
+ngx_http_llmbroker_conf_t *ngx_http_llmbroker_conf_read(ngx_conf_t *cf,
+    ngx_str_t *name);
+
+/* The model of an alias, exact match; NULL when there is none. */
+ngx_http_llmbroker_model_t *ngx_http_llmbroker_conf_model(
+    ngx_http_llmbroker_conf_t *conf, ngx_str_t *name);
+
+
+#endif /* _NGX_HTTP_LLMBROKER_CONF_H_INCLUDED_ */
