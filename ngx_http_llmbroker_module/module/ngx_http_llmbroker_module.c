@@ -1,0 +1,385 @@
+
+/*
+ * Copyright (C) LLMBroker contributors
+ */
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_http.h>
+
+#include "module/ngx_http_llmbroker_module.h"
+
+
+static ngx_int_t ngx_http_llmbroker_postconfiguration(ngx_conf_t *cf);
+static void *ngx_http_llmbroker_create_main_conf(ngx_conf_t *cf);
+static char *ngx_http_llmbroker_init_main_conf(ngx_conf_t *cf, void *conf);
+static void *ngx_http_llmbroker_create_loc_conf(ngx_conf_t *cf);
+static char *ngx_http_llmbroker_merge_loc_conf(ngx_conf_t *cf, void *parent,
+    void *child);
+
+static char *ngx_http_llmbroker_config(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+static char *ngx_http_llmbroker_zone(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+static char *ngx_http_llmbroker(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+static ngx_int_t ngx_http_llmbroker_init_zone(ngx_shm_zone_t *zone,
+    void *data);
+
+
+static ngx_command_t  ngx_http_llmbroker_commands[] = {
+
+    { ngx_string("llmbroker_config"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_http_llmbroker_config,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("llmbroker_zone"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_http_llmbroker_zone,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("llmbroker"),
+      NGX_HTTP_LOC_CONF|NGX_HTTP_LIF_CONF|NGX_CONF_NOARGS,
+      ngx_http_llmbroker,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("llmbroker_early_read"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_FLAG,
+      ngx_conf_set_flag_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_llmbroker_loc_conf_t, early_read),
+      NULL },
+
+      ngx_null_command
+};
+
+
+static ngx_http_module_t  ngx_http_llmbroker_module_ctx = {
+    ngx_http_llmbroker_add_variables,      /* preconfiguration */
+    ngx_http_llmbroker_postconfiguration,  /* postconfiguration */
+
+    ngx_http_llmbroker_create_main_conf,   /* create main configuration */
+    ngx_http_llmbroker_init_main_conf,     /* init main configuration */
+
+    NULL,                                  /* create server configuration */
+    NULL,                                  /* merge server configuration */
+
+    ngx_http_llmbroker_create_loc_conf,    /* create location configuration */
+    ngx_http_llmbroker_merge_loc_conf      /* merge location configuration */
+};
+
+
+ngx_module_t  ngx_http_llmbroker_module = {
+    NGX_MODULE_V1,
+    &ngx_http_llmbroker_module_ctx,        /* module context */
+    ngx_http_llmbroker_commands,           /* module directives */
+    NGX_HTTP_MODULE,                       /* module type */
+    NULL,                                  /* init master */
+    NULL,                                  /* init module */
+    NULL,                                  /* init process */
+    NULL,                                  /* init thread */
+    NULL,                                  /* exit thread */
+    NULL,                                  /* exit process */
+    NULL,                                  /* exit master */
+    NGX_MODULE_V1_PADDING
+};
+
+
+static ngx_int_t
+ngx_http_llmbroker_postconfiguration(ngx_conf_t *cf)
+{
+    ngx_http_handler_pt             *h;
+    ngx_http_core_main_conf_t       *cmcf;
+    ngx_http_llmbroker_main_conf_t  *mcf;
+
+    static ngx_str_t  request_id = ngx_string("request_id");
+
+    mcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_llmbroker_module);
+
+    if (mcf->shared.conf == NULL) {
+
+        if (mcf->used) {
+            ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                          "\"llmbroker\" requires \"llmbroker_config\"");
+            return NGX_ERROR;
+        }
+
+        return NGX_OK;
+    }
+
+    mcf->request_id = ngx_http_get_variable_index(cf, &request_id);
+    if (mcf->request_id == NGX_ERROR) {
+        return NGX_ERROR;
+    }
+
+    cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);
+
+    h = ngx_array_push(&cmcf->phases[NGX_HTTP_PREACCESS_PHASE].handlers);
+    if (h == NULL) {
+        return NGX_ERROR;
+    }
+
+    *h = ngx_http_llmbroker_early_handler;
+
+    if (mcf->shared.conf->request_logging) {
+        h = ngx_array_push(&cmcf->phases[NGX_HTTP_LOG_PHASE].handlers);
+        if (h == NULL) {
+            return NGX_ERROR;
+        }
+
+        *h = ngx_http_llmbroker_log_handler;
+    }
+
+    ngx_http_llmbroker_filter_install();
+
+    return NGX_OK;
+}
+
+
+static void *
+ngx_http_llmbroker_create_main_conf(ngx_conf_t *cf)
+{
+    /*
+     * set by ngx_pcalloc():
+     *
+     *     mcf->shared.conf = NULL;
+     *     mcf->zone = NULL;
+     *     mcf->used = 0;
+     */
+
+    return ngx_pcalloc(cf->pool, sizeof(ngx_http_llmbroker_main_conf_t));
+}
+
+
+static char *
+ngx_http_llmbroker_init_main_conf(ngx_conf_t *cf, void *conf)
+{
+    ngx_http_llmbroker_main_conf_t *mcf = conf;
+
+    static ngx_str_t  name = ngx_string("llmbroker");
+
+    if (mcf->shared.conf == NULL) {
+        return NGX_CONF_OK;
+    }
+
+    if (mcf->zone == NULL) {
+        mcf->zone = ngx_shared_memory_add(cf, &name, 4 * 1024 * 1024,
+                                          &ngx_http_llmbroker_module);
+        if (mcf->zone == NULL) {
+            return NGX_CONF_ERROR;
+        }
+    }
+
+    mcf->zone->init = ngx_http_llmbroker_init_zone;
+    mcf->zone->data = mcf;
+    mcf->created = ngx_time();
+
+    mcf->shared.states = ngx_pcalloc(cf->pool,
+                                     (mcf->shared.conf->slots + 1)
+                                     * sizeof(ngx_http_llmbroker_state_t *));
+    if (mcf->shared.states == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+static ngx_int_t
+ngx_http_llmbroker_init_zone(ngx_shm_zone_t *zone, void *data)
+{
+    ngx_str_t                         name;
+    ngx_uint_t                        i, j;
+    ngx_http_llmbroker_model_t       *model;
+    ngx_http_llmbroker_state_t       *state;
+    ngx_http_llmbroker_main_conf_t   *mcf;
+    ngx_http_llmbroker_deployment_t  *d;
+    u_char                            buf[1024];
+
+    mcf = zone->data;
+
+    if (ngx_http_llmbroker_state_init(zone, data) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    model = mcf->shared.conf->models.elts;
+
+    for (i = 0; i < mcf->shared.conf->models.nelts; i++) {
+
+        d = model[i].deployments;
+
+        for (j = 0; j < model[i].ndeployments; j++) {
+
+            name.data = buf;
+            name.len = ngx_snprintf(buf, sizeof(buf), "%V|%V|%V",
+                                    &model[i].name, &d[j].base_url,
+                                    &d[j].target.model)
+                       - buf;
+
+            state = ngx_http_llmbroker_state_get(zone, &name);
+
+            if (state == NULL) {
+                ngx_log_error(NGX_LOG_EMERG, zone->shm.log, 0,
+                              "zone \"%V\" is too small for the models, "
+                              "see \"llmbroker_zone\"", &zone->shm.name);
+                return NGX_ERROR;
+            }
+
+            mcf->shared.states[d[j].slot] = state;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+static void *
+ngx_http_llmbroker_create_loc_conf(ngx_conf_t *cf)
+{
+    ngx_http_llmbroker_loc_conf_t  *llcf;
+
+    llcf = ngx_pcalloc(cf->pool, sizeof(ngx_http_llmbroker_loc_conf_t));
+    if (llcf == NULL) {
+        return NULL;
+    }
+
+    /*
+     * set by ngx_pcalloc():
+     *
+     *     llcf->enable = 0;
+     */
+
+    llcf->early_read = NGX_CONF_UNSET;
+
+    return llcf;
+}
+
+
+static char *
+ngx_http_llmbroker_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
+{
+    ngx_http_llmbroker_loc_conf_t *prev = parent;
+    ngx_http_llmbroker_loc_conf_t *conf = child;
+
+    ngx_http_core_loc_conf_t  *clcf;
+
+    ngx_conf_merge_value(conf->early_read, prev->early_read, 0);
+
+    /* "if" and "limit_except" blocks are the same location still */
+
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+
+    if (clcf->noname && prev->enable && clcf->handler == NULL) {
+        clcf->handler = ngx_http_llmbroker_handler;
+        conf->enable = 1;
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_http_llmbroker_config(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_llmbroker_main_conf_t *mcf = conf;
+
+    ngx_str_t  *value;
+
+    if (mcf->shared.conf) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    mcf->shared.conf = ngx_http_llmbroker_conf_read(cf, &value[1]);
+    if (mcf->shared.conf == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_http_llmbroker_zone(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_llmbroker_main_conf_t *mcf = conf;
+
+    u_char     *p;
+    ssize_t     size;
+    ngx_str_t  *value, name, s;
+
+    if (mcf->zone) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    p = (u_char *) ngx_strchr(value[1].data, ':');
+
+    if (p == NULL || p == value[1].data) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid zone \"%V\"", &value[1]);
+        return NGX_CONF_ERROR;
+    }
+
+    name.data = value[1].data;
+    name.len = p - value[1].data;
+
+    s.data = p + 1;
+    s.len = value[1].data + value[1].len - s.data;
+
+    size = ngx_parse_size(&s);
+
+    if (size == NGX_ERROR) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid zone size \"%V\"", &value[1]);
+        return NGX_CONF_ERROR;
+    }
+
+    if (size < (ssize_t) (8 * ngx_pagesize)) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "zone \"%V\" is too small", &value[1]);
+        return NGX_CONF_ERROR;
+    }
+
+    mcf->zone = ngx_shared_memory_add(cf, &name, size,
+                                      &ngx_http_llmbroker_module);
+    if (mcf->zone == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_http_llmbroker(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_llmbroker_loc_conf_t *llcf = conf;
+
+    ngx_http_core_loc_conf_t        *clcf;
+    ngx_http_llmbroker_main_conf_t  *mcf;
+
+    if (llcf->enable) {
+        return "is duplicate";
+    }
+
+    llcf->enable = 1;
+
+    mcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_llmbroker_module);
+    mcf->used = 1;
+
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+    clcf->handler = ngx_http_llmbroker_handler;
+
+    return NGX_CONF_OK;
+}

@@ -1,0 +1,466 @@
+
+/*
+ * Copyright (C) LLMBroker contributors
+ */
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_http.h>
+
+#include "module/ngx_http_llmbroker_module.h"
+
+
+typedef enum {
+    NGX_HTTP_LLMBROKER_UP = 0,
+    NGX_HTTP_LLMBROKER_IS_DOWN,
+    NGX_HTTP_LLMBROKER_UNRESOLVED,
+    NGX_HTTP_LLMBROKER_UNAVAILABLE
+} ngx_http_llmbroker_health_e;
+
+
+static ngx_int_t ngx_http_llmbroker_page_text(ngx_http_request_t *r,
+    const char *type, u_char *text, size_t len);
+static ngx_int_t ngx_http_llmbroker_page_send(ngx_http_request_t *r,
+    ngx_uint_t status, ngx_http_llmbroker_out_t *out);
+static ngx_int_t ngx_http_llmbroker_page_root(ngx_http_request_t *r);
+static ngx_int_t ngx_http_llmbroker_page_models(ngx_http_request_t *r);
+static ngx_int_t ngx_http_llmbroker_page_model(ngx_http_request_t *r,
+    ngx_str_t *alias);
+static void ngx_http_llmbroker_write_model(
+    ngx_http_llmbroker_json_writer_t *w, ngx_http_llmbroker_model_t *model,
+    ngx_http_llmbroker_main_conf_t *mcf);
+static ngx_int_t ngx_http_llmbroker_page_health(ngx_http_request_t *r);
+static void ngx_http_llmbroker_write_health(
+    ngx_http_llmbroker_json_writer_t *w, ngx_http_llmbroker_model_t *model,
+    ngx_http_llmbroker_shared_t *shared);
+static ngx_uint_t ngx_http_llmbroker_model_health(
+    ngx_http_llmbroker_model_t *model, ngx_http_llmbroker_shared_t *shared);
+static ngx_http_llmbroker_health_e ngx_http_llmbroker_deployment_health(
+    ngx_http_llmbroker_deployment_t *d, ngx_http_llmbroker_shared_t *shared);
+
+
+/* the two files as they are, with their ends */
+
+#define ngx_http_llmbroker_embed(name, file)                                 \
+    __asm__(".section .rodata\n"                                             \
+            #name ":\n"                                                      \
+            ".incbin \"" file "\"\n"                                         \
+            #name "_end:\n"                                                  \
+            ".byte 0\n"                                                      \
+            ".previous\n");                                                  \
+    extern u_char name[] __attribute__((visibility("hidden")));              \
+    extern u_char name##_end[] __attribute__((visibility("hidden")))
+
+
+ngx_http_llmbroker_embed(ngx_http_llmbroker_docs, "docs.html");
+ngx_http_llmbroker_embed(ngx_http_llmbroker_openapi, "openapi.json");
+
+
+/* in the order of ngx_http_llmbroker_health_e */
+
+static const char  *ngx_http_llmbroker_health[] = {
+    "up",
+    "down",
+    "unresolved",
+    "unavailable"
+};
+
+
+ngx_int_t
+ngx_http_llmbroker_page(ngx_http_request_t *r,
+    ngx_http_llmbroker_endpoint_t *endpoint)
+{
+    ngx_int_t  rc;
+
+    rc = ngx_http_discard_request_body(r);
+
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    switch (endpoint->page) {
+
+    case NGX_HTTP_LLMBROKER_PAGE_MODELS:
+        return ngx_http_llmbroker_page_models(r);
+
+    case NGX_HTTP_LLMBROKER_PAGE_MODEL:
+        return ngx_http_llmbroker_page_model(r, &endpoint->alias);
+
+    case NGX_HTTP_LLMBROKER_PAGE_HEALTH:
+        return ngx_http_llmbroker_page_health(r);
+
+    case NGX_HTTP_LLMBROKER_PAGE_DOCS:
+        return ngx_http_llmbroker_page_text(r, "text/html; charset=utf-8",
+                                            ngx_http_llmbroker_docs,
+                                            ngx_http_llmbroker_docs_end
+                                            - ngx_http_llmbroker_docs);
+
+    case NGX_HTTP_LLMBROKER_PAGE_OPENAPI:
+        return ngx_http_llmbroker_page_text(r, "application/json",
+                                            ngx_http_llmbroker_openapi,
+                                            ngx_http_llmbroker_openapi_end
+                                            - ngx_http_llmbroker_openapi);
+
+    default:
+        return ngx_http_llmbroker_page_root(r);
+    }
+}
+
+
+static ngx_int_t
+ngx_http_llmbroker_page_text(ngx_http_request_t *r, const char *type,
+    u_char *text, size_t len)
+{
+    ngx_int_t    rc;
+    ngx_buf_t   *b;
+    ngx_chain_t  out;
+
+    b = ngx_calloc_buf(r->pool);
+    if (b == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    b->memory = 1;
+    b->pos = text;
+    b->last = text + len;
+    b->last_buf = 1;
+    b->last_in_chain = 1;
+
+    out.buf = b;
+    out.next = NULL;
+
+    r->headers_out.status = NGX_HTTP_OK;
+    r->headers_out.content_length_n = len;
+    r->headers_out.content_type.data = (u_char *) type;
+    r->headers_out.content_type.len = ngx_strlen(type);
+    r->headers_out.content_type_len = strcspn(type, ";");
+    r->headers_out.content_type_lowcase = NULL;
+
+    rc = ngx_http_send_header(r);
+
+    if (rc == NGX_ERROR || rc > NGX_OK || r->header_only) {
+        return rc;
+    }
+
+    return ngx_http_output_filter(r, &out);
+}
+
+
+static ngx_int_t
+ngx_http_llmbroker_page_send(ngx_http_request_t *r, ngx_uint_t status,
+    ngx_http_llmbroker_out_t *out)
+{
+    ngx_int_t     rc;
+    ngx_chain_t  *cl, *last;
+
+    if (ngx_http_llmbroker_out_copy(out, "\n", 1) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    r->headers_out.status = status;
+    r->headers_out.content_length_n = out->length;
+    ngx_str_set(&r->headers_out.content_type, "application/json");
+    r->headers_out.content_type_len = r->headers_out.content_type.len;
+    r->headers_out.content_type_lowcase = NULL;
+
+    cl = ngx_http_llmbroker_out_take(out);
+
+    for (last = cl; last->next; last = last->next) { /* void */ }
+
+    last->buf->last_buf = 1;
+    last->buf->last_in_chain = 1;
+
+    rc = ngx_http_send_header(r);
+
+    if (rc == NGX_ERROR || rc > NGX_OK || r->header_only) {
+        return rc;
+    }
+
+    return ngx_http_output_filter(r, cl);
+}
+
+
+static ngx_int_t
+ngx_http_llmbroker_page_root(ngx_http_request_t *r)
+{
+    ngx_http_llmbroker_out_t          out;
+    ngx_http_llmbroker_json_writer_t  w;
+
+    ngx_http_llmbroker_out_init(&out, r->pool, NULL, NULL, 256);
+    ngx_http_llmbroker_json_write_start(&w, &out);
+
+    ngx_http_llmbroker_json_open(&w);
+    ngx_http_llmbroker_json_key(&w, "service");
+    ngx_http_llmbroker_json_text(&w, "LLMBroker");
+    ngx_http_llmbroker_json_key(&w, "version");
+    ngx_http_llmbroker_json_text(&w, NGX_HTTP_LLMBROKER_VERSION);
+    ngx_http_llmbroker_json_key(&w, "status");
+    ngx_http_llmbroker_json_text(&w, "ok");
+    ngx_http_llmbroker_json_close(&w);
+
+    if (ngx_http_llmbroker_json_write_end(&w) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    return ngx_http_llmbroker_page_send(r, NGX_HTTP_OK, &out);
+}
+
+
+static ngx_int_t
+ngx_http_llmbroker_page_models(ngx_http_request_t *r)
+{
+    ngx_uint_t                        i;
+    ngx_http_llmbroker_out_t          out;
+    ngx_http_llmbroker_model_t       *model;
+    ngx_http_llmbroker_conf_t        *conf;
+    ngx_http_llmbroker_main_conf_t   *mcf;
+    ngx_http_llmbroker_json_writer_t  w;
+
+    mcf = ngx_http_get_module_main_conf(r, ngx_http_llmbroker_module);
+    conf = mcf->shared.conf;
+    model = conf->models.elts;
+
+    ngx_http_llmbroker_out_init(&out, r->pool, NULL, NULL, ngx_pagesize);
+    ngx_http_llmbroker_json_write_start(&w, &out);
+
+    ngx_http_llmbroker_json_open(&w);
+    ngx_http_llmbroker_json_key(&w, "object");
+    ngx_http_llmbroker_json_text(&w, "list");
+    ngx_http_llmbroker_json_key(&w, "data");
+    ngx_http_llmbroker_json_open_array(&w);
+
+    for (i = 0; i < conf->models.nelts; i++) {
+        ngx_http_llmbroker_write_model(&w, &model[i], mcf);
+    }
+
+    ngx_http_llmbroker_json_close_array(&w);
+
+    /* for clients of the first LLMBroker */
+
+    ngx_http_llmbroker_json_key(&w, "models");
+    ngx_http_llmbroker_json_open_array(&w);
+
+    for (i = 0; i < conf->models.nelts; i++) {
+        ngx_http_llmbroker_json_str(&w, &model[i].name);
+    }
+
+    ngx_http_llmbroker_json_close_array(&w);
+    ngx_http_llmbroker_json_close(&w);
+
+    if (ngx_http_llmbroker_json_write_end(&w) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    return ngx_http_llmbroker_page_send(r, NGX_HTTP_OK, &out);
+}
+
+
+static ngx_int_t
+ngx_http_llmbroker_page_model(ngx_http_request_t *r, ngx_str_t *alias)
+{
+    ngx_str_t                         shown;
+    ngx_http_llmbroker_out_t          out;
+    ngx_http_llmbroker_ctx_t         *ctx;
+    ngx_http_llmbroker_model_t       *model;
+    ngx_http_llmbroker_main_conf_t   *mcf;
+    ngx_http_llmbroker_json_writer_t  w;
+
+    mcf = ngx_http_get_module_main_conf(r, ngx_http_llmbroker_module);
+
+    model = ngx_http_llmbroker_conf_model(mcf->shared.conf, alias);
+
+    if (model == NULL) {
+        ctx = ngx_http_get_module_ctx(r, ngx_http_llmbroker_module);
+
+        shown = *alias;
+        shown.len = ngx_min(shown.len, 256);
+
+        ngx_http_llmbroker_error_text(r->pool, &ctx->error,
+                                      NGX_HTTP_LLMBROKER_MODEL_NOT_FOUND,
+                                      "model",
+                                      "The model '%V' does not exist.",
+                                      &shown);
+
+        return ngx_http_llmbroker_error_send(r, &ctx->error);
+    }
+
+    ngx_http_llmbroker_out_init(&out, r->pool, NULL, NULL, 256);
+    ngx_http_llmbroker_json_write_start(&w, &out);
+    ngx_http_llmbroker_write_model(&w, model, mcf);
+
+    if (ngx_http_llmbroker_json_write_end(&w) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    return ngx_http_llmbroker_page_send(r, NGX_HTTP_OK, &out);
+}
+
+
+static void
+ngx_http_llmbroker_write_model(ngx_http_llmbroker_json_writer_t *w,
+    ngx_http_llmbroker_model_t *model, ngx_http_llmbroker_main_conf_t *mcf)
+{
+    ngx_str_t  provider;
+
+    provider = model->deployments[0].target.provider;
+
+    ngx_http_llmbroker_json_open(w);
+    ngx_http_llmbroker_json_key(w, "id");
+    ngx_http_llmbroker_json_str(w, &model->name);
+    ngx_http_llmbroker_json_key(w, "object");
+    ngx_http_llmbroker_json_text(w, "model");
+    ngx_http_llmbroker_json_key(w, "created");
+    ngx_http_llmbroker_json_number(w, mcf->created);
+    ngx_http_llmbroker_json_key(w, "owned_by");
+    ngx_http_llmbroker_json_str(w, &provider);
+    ngx_http_llmbroker_json_close(w);
+}
+
+
+static ngx_int_t
+ngx_http_llmbroker_page_health(ngx_http_request_t *r)
+{
+    ngx_uint_t                        i, n, available;
+    const char                       *status;
+    ngx_http_llmbroker_out_t          out;
+    ngx_http_llmbroker_model_t       *model;
+    ngx_http_llmbroker_main_conf_t   *mcf;
+    ngx_http_llmbroker_json_writer_t  w;
+
+    mcf = ngx_http_get_module_main_conf(r, ngx_http_llmbroker_module);
+    model = mcf->shared.conf->models.elts;
+    n = mcf->shared.conf->models.nelts;
+
+    available = 0;
+
+    for (i = 0; i < n; i++) {
+        available += ngx_http_llmbroker_model_health(&model[i], &mcf->shared);
+    }
+
+    if (available == n) {
+        status = "healthy";
+
+    } else {
+        status = available ? "degraded" : "unhealthy";
+    }
+
+    ngx_http_llmbroker_out_init(&out, r->pool, NULL, NULL, ngx_pagesize);
+    ngx_http_llmbroker_json_write_start(&w, &out);
+
+    ngx_http_llmbroker_json_open(&w);
+    ngx_http_llmbroker_json_key(&w, "status");
+    ngx_http_llmbroker_json_text(&w, status);
+    ngx_http_llmbroker_json_key(&w, "version");
+    ngx_http_llmbroker_json_text(&w, NGX_HTTP_LLMBROKER_VERSION);
+    ngx_http_llmbroker_json_key(&w, "models");
+    ngx_http_llmbroker_json_open_array(&w);
+
+    for (i = 0; i < n; i++) {
+        ngx_http_llmbroker_write_health(&w, &model[i], &mcf->shared);
+    }
+
+    ngx_http_llmbroker_json_close_array(&w);
+    ngx_http_llmbroker_json_close(&w);
+
+    if (ngx_http_llmbroker_json_write_end(&w) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    return ngx_http_llmbroker_page_send(r, available
+                                            ? NGX_HTTP_OK
+                                            : NGX_HTTP_SERVICE_UNAVAILABLE,
+                                        &out);
+}
+
+
+static void
+ngx_http_llmbroker_write_health(ngx_http_llmbroker_json_writer_t *w,
+    ngx_http_llmbroker_model_t *model, ngx_http_llmbroker_shared_t *shared)
+{
+    ngx_uint_t                        i, available;
+    ngx_http_llmbroker_health_e       health;
+    ngx_http_llmbroker_deployment_t  *d;
+
+    d = model->deployments;
+    available = ngx_http_llmbroker_model_health(model, shared);
+
+    ngx_http_llmbroker_json_open(w);
+    ngx_http_llmbroker_json_key(w, "name");
+    ngx_http_llmbroker_json_str(w, &model->name);
+    ngx_http_llmbroker_json_key(w, "status");
+    ngx_http_llmbroker_json_text(w, available ? "available" : "unavailable");
+
+    if (model->missing.len) {
+        ngx_http_llmbroker_json_key(w, "missing");
+        ngx_http_llmbroker_json_str(w, &model->missing);
+    }
+
+    ngx_http_llmbroker_json_key(w, "deployments");
+    ngx_http_llmbroker_json_open_array(w);
+
+    for (i = 0; i < model->ndeployments; i++) {
+        health = ngx_http_llmbroker_deployment_health(&d[i], shared);
+
+        ngx_http_llmbroker_json_open(w);
+        ngx_http_llmbroker_json_key(w, "provider");
+        ngx_http_llmbroker_json_str(w, &d[i].target.provider);
+        ngx_http_llmbroker_json_key(w, "model");
+        ngx_http_llmbroker_json_str(w, &d[i].target.model);
+        ngx_http_llmbroker_json_key(w, "endpoint");
+        ngx_http_llmbroker_json_str(w, &d[i].base_url);
+        ngx_http_llmbroker_json_key(w, "status");
+        ngx_http_llmbroker_json_text(w, ngx_http_llmbroker_health[health]);
+        ngx_http_llmbroker_json_close(w);
+    }
+
+    ngx_http_llmbroker_json_close_array(w);
+    ngx_http_llmbroker_json_close(w);
+}
+
+
+/* returns 1 when the model can be asked, else 0 */
+
+static ngx_uint_t
+ngx_http_llmbroker_model_health(ngx_http_llmbroker_model_t *model,
+    ngx_http_llmbroker_shared_t *shared)
+{
+    ngx_uint_t                        i;
+    ngx_http_llmbroker_deployment_t  *d;
+
+    d = model->deployments;
+
+    for (i = 0; i < model->ndeployments; i++) {
+        if (ngx_http_llmbroker_deployment_health(&d[i], shared)
+            == NGX_HTTP_LLMBROKER_UP)
+        {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+static ngx_http_llmbroker_health_e
+ngx_http_llmbroker_deployment_health(ngx_http_llmbroker_deployment_t *d,
+    ngx_http_llmbroker_shared_t *shared)
+{
+    ngx_http_llmbroker_state_t  *state;
+
+    if (d->missing.len) {
+        return NGX_HTTP_LLMBROKER_UNAVAILABLE;
+    }
+
+    state = shared->states[d->slot];
+
+    if (state->failures >= NGX_HTTP_LLMBROKER_DOWN) {
+        return NGX_HTTP_LLMBROKER_IS_DOWN;
+    }
+
+    if (d->unresolved && !state->answered) {
+        return NGX_HTTP_LLMBROKER_UNRESOLVED;
+    }
+
+    return NGX_HTTP_LLMBROKER_UP;
+}
