@@ -1,0 +1,734 @@
+
+/*
+ * Copyright (C) LLMBroker contributors
+ */
+
+
+#include "mock/ngx_http_llmbroker_mock.h"
+
+
+typedef enum {
+    NGX_HTTP_LLMBROKER_MOCK_SYSTEM = 0,
+    NGX_HTTP_LLMBROKER_MOCK_USER,
+    NGX_HTTP_LLMBROKER_MOCK_ASSISTANT,
+    NGX_HTTP_LLMBROKER_MOCK_TOOL
+} ngx_http_llmbroker_mock_role_e;
+
+
+typedef struct {
+    const char                      *name;
+    ngx_http_llmbroker_mock_role_e   role;
+} ngx_http_llmbroker_mock_role_t;
+
+
+static ngx_int_t ngx_http_llmbroker_mock_message(
+    ngx_http_llmbroker_mock_ctx_t *ctx, ngx_http_llmbroker_json_t *message,
+    ngx_uint_t i, ngx_uint_t *called);
+static ngx_int_t ngx_http_llmbroker_mock_check_content(
+    ngx_http_llmbroker_mock_ctx_t *ctx, ngx_http_llmbroker_json_t *content,
+    ngx_uint_t i);
+static ngx_int_t ngx_http_llmbroker_mock_compose_prompts(
+    ngx_http_llmbroker_mock_ctx_t *ctx);
+static ngx_int_t ngx_http_llmbroker_mock_compose_calls(
+    ngx_http_llmbroker_mock_ctx_t *ctx, ngx_str_t *user);
+static ngx_uint_t ngx_http_llmbroker_mock_called(
+    ngx_http_llmbroker_mock_ctx_t *ctx, ngx_str_t *user, ngx_str_t *name,
+    ngx_uint_t first);
+static ngx_int_t ngx_http_llmbroker_mock_add_call(
+    ngx_http_llmbroker_mock_ctx_t *ctx, ngx_str_t *user, ngx_str_t *name);
+static ngx_int_t ngx_http_llmbroker_mock_add_text(
+    ngx_http_llmbroker_mock_ctx_t *ctx, ngx_str_t *user);
+
+
+static const ngx_http_llmbroker_mock_role_t
+    ngx_http_llmbroker_mock_roles[] =
+{
+    { "user", NGX_HTTP_LLMBROKER_MOCK_USER },
+    { "assistant", NGX_HTTP_LLMBROKER_MOCK_ASSISTANT },
+    { "system", NGX_HTTP_LLMBROKER_MOCK_SYSTEM },
+    { "developer", NGX_HTTP_LLMBROKER_MOCK_SYSTEM },
+    { "tool", NGX_HTTP_LLMBROKER_MOCK_TOOL },
+    { "function", NGX_HTTP_LLMBROKER_MOCK_TOOL },
+    { NULL, NGX_HTTP_LLMBROKER_MOCK_USER }
+};
+
+
+/* the answer to every request, with "fixed" */
+
+static ngx_str_t  ngx_http_llmbroker_mock_fixed = ngx_string(
+    "The quick brown fox jumps over the lazy dog, and the lazy dog does not"
+    " mind: it has seen quick brown foxes before.");
+
+
+ngx_int_t ngx_cdecl
+ngx_http_llmbroker_mock_refuse(ngx_http_llmbroker_mock_ctx_t *ctx,
+    ngx_uint_t status, const char *code, const char *param, const char *fmt,
+    ...)
+{
+    u_char                            *p;
+    va_list                            args;
+    ngx_http_llmbroker_mock_string_t   s;
+    u_char                             text[NGX_MAX_ERROR_STR];
+
+    va_start(args, fmt);
+    p = ngx_vslprintf(text, text + sizeof(text), fmt, args);
+    va_end(args);
+
+    ngx_memzero(&s, sizeof(ngx_http_llmbroker_mock_string_t));
+    s.pool = ctx->pool;
+
+    ngx_http_llmbroker_mock_escape(&s, text, p - text);
+
+    if (s.failed) {
+        return NGX_ERROR;
+    }
+
+    ctx->status = status;
+    ctx->code = code;
+    ctx->param = param;
+    ctx->message = ngx_http_llmbroker_mock_str(&s);
+
+    return NGX_DECLINED;
+}
+
+
+ngx_int_t
+ngx_http_llmbroker_mock_parse(ngx_http_llmbroker_mock_ctx_t *ctx)
+{
+    ngx_int_t                   rc;
+    ngx_http_llmbroker_json_t  *model;
+
+    rc = ngx_http_llmbroker_json_parse(ctx->pool, ctx->body.data,
+                                       ctx->body.len, &ctx->root);
+
+    if (rc == NGX_ERROR) {
+        return NGX_ERROR;
+    }
+
+    if (rc != NGX_OK || ctx->root->type != NGX_HTTP_LLMBROKER_JSON_OBJECT) {
+        return ngx_http_llmbroker_mock_refuse(ctx, 400, NULL, NULL,
+                               "We could not parse the JSON body of your "
+                               "request.");
+    }
+
+    model = ngx_http_llmbroker_json_get_type(ctx->root, "model",
+                                             NGX_HTTP_LLMBROKER_JSON_STRING);
+
+    if (model == NULL || model->raw.len <= 2) {
+        return ngx_http_llmbroker_mock_refuse(ctx, 400, NULL, "model",
+                                        "you must provide a model parameter");
+    }
+
+    ctx->model = model->raw;
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_llmbroker_mock_messages(ngx_http_llmbroker_mock_ctx_t *ctx,
+    ngx_http_llmbroker_json_t *messages)
+{
+    ngx_int_t                   rc;
+    ngx_uint_t                  i, called;
+    ngx_http_llmbroker_json_t  *message;
+
+    if (messages == NULL) {
+        return ngx_http_llmbroker_mock_refuse(ctx, 400,
+                                   "missing_required_parameter", "messages",
+                                   "Missing required parameter: 'messages'.");
+    }
+
+    if (messages->type != NGX_HTTP_LLMBROKER_JSON_ARRAY) {
+        return ngx_http_llmbroker_mock_refuse(ctx, 400, "invalid_type",
+                                   "messages",
+                                   "Invalid type for 'messages': expected an "
+                                   "array of objects.");
+    }
+
+    if (messages->n == 0) {
+        return ngx_http_llmbroker_mock_refuse(ctx, 400, "empty_array",
+                                   "messages",
+                                   "Invalid 'messages': empty array. Expected "
+                                   "an array with minimum length 1.");
+    }
+
+    called = 0;
+
+    for (message = messages->child, i = 0; message;
+         message = message->next, i++)
+    {
+        rc = ngx_http_llmbroker_mock_message(ctx, message, i, &called);
+        if (rc != NGX_OK) {
+            return rc;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_llmbroker_mock_message(ngx_http_llmbroker_mock_ctx_t *ctx,
+    ngx_http_llmbroker_json_t *message, ngx_uint_t i, ngx_uint_t *called)
+{
+    ngx_int_t                              rc;
+    ngx_http_llmbroker_json_t             *role, *content, *calls;
+    const ngx_http_llmbroker_mock_role_t  *row;
+
+    role = ngx_http_llmbroker_json_get(message, "role");
+
+    for (row = ngx_http_llmbroker_mock_roles; row->name; row++) {
+        if (ngx_http_llmbroker_json_is(role, row->name)) {
+            break;
+        }
+    }
+
+    if (row->name == NULL) {
+        return ngx_http_llmbroker_mock_refuse(ctx, 400, "invalid_value",
+                                   "messages",
+                                   "Invalid value for 'messages[%ui].role'.",
+                                   i);
+    }
+
+    content = ngx_http_llmbroker_json_get(message, "content");
+    calls = ngx_http_llmbroker_json_get_type(message, "tool_calls",
+                                             NGX_HTTP_LLMBROKER_JSON_ARRAY);
+
+    if (content == NULL || content->type == NGX_HTTP_LLMBROKER_JSON_NULL) {
+
+        if (row->role != NGX_HTTP_LLMBROKER_MOCK_ASSISTANT
+            || (calls == NULL
+                && ngx_http_llmbroker_json_get(message, "function_call")
+                   == NULL
+                && ngx_http_llmbroker_json_get(message, "refusal") == NULL))
+        {
+            return ngx_http_llmbroker_mock_refuse(ctx, 400, NULL, "messages",
+                                   "Invalid value for 'content' of "
+                                   "messages[%ui]: expected a string, got "
+                                   "null.", i);
+        }
+
+        content = NULL;
+
+    } else {
+        rc = ngx_http_llmbroker_mock_check_content(ctx, content, i);
+        if (rc != NGX_OK) {
+            return rc;
+        }
+    }
+
+    ctx->prompt_words += ngx_http_llmbroker_mock_content_words(content);
+
+    switch (row->role) {
+
+    case NGX_HTTP_LLMBROKER_MOCK_SYSTEM:
+        if (ctx->system.pos != ctx->system.start) {
+            ngx_http_llmbroker_mock_append(&ctx->system, (u_char *) " ", 1);
+        }
+
+        ngx_http_llmbroker_mock_content(&ctx->system, content, " ");
+        break;
+
+    case NGX_HTTP_LLMBROKER_MOCK_USER:
+        ctx->user = content;
+        ctx->tool_result = 0;
+        *called = 0;
+        break;
+
+    case NGX_HTTP_LLMBROKER_MOCK_TOOL:
+        if (!*called) {
+            return ngx_http_llmbroker_mock_refuse(ctx, 400, NULL, "messages",
+                                   "Invalid parameter: messages with role "
+                                   "'tool' must be a response to a preceding "
+                                   "message with 'tool_calls'.");
+        }
+
+        ctx->user = content;
+        ctx->tool_result = 1;
+        break;
+
+    case NGX_HTTP_LLMBROKER_MOCK_ASSISTANT:
+        *called = (calls != NULL
+                   || ngx_http_llmbroker_json_get(message, "function_call"));
+        break;
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_llmbroker_mock_check_content(ngx_http_llmbroker_mock_ctx_t *ctx,
+    ngx_http_llmbroker_json_t *content, ngx_uint_t i)
+{
+    ngx_http_llmbroker_json_t  *part;
+
+    if (content->type == NGX_HTTP_LLMBROKER_JSON_STRING) {
+        return NGX_OK;
+    }
+
+    if (content->type == NGX_HTTP_LLMBROKER_JSON_ARRAY && content->n) {
+
+        for (part = content->child; part; part = part->next) {
+            if (part->type != NGX_HTTP_LLMBROKER_JSON_OBJECT) {
+                break;
+            }
+        }
+
+        if (part == NULL) {
+            return NGX_OK;
+        }
+    }
+
+    return ngx_http_llmbroker_mock_refuse(ctx, 400, "invalid_type", "messages",
+                                   "Invalid type for 'messages[%ui].content': "
+                                   "expected one of a string or array of "
+                                   "objects.", i);
+}
+
+
+ngx_int_t
+ngx_http_llmbroker_mock_tools(ngx_http_llmbroker_mock_ctx_t *ctx,
+    ngx_http_llmbroker_json_t *object)
+{
+    ngx_http_llmbroker_json_t  *choice, *tool;
+
+    ctx->tools = ngx_http_llmbroker_json_get_type(object, "tools",
+                                               NGX_HTTP_LLMBROKER_JSON_ARRAY);
+    choice = ngx_http_llmbroker_json_get(object, "tool_choice");
+
+    if (choice && choice->type == NGX_HTTP_LLMBROKER_JSON_NULL) {
+        choice = NULL;
+    }
+
+    if (choice && ctx->tools == NULL) {
+        return ngx_http_llmbroker_mock_refuse(ctx, 400, NULL, "tool_choice",
+                                   "Invalid value for 'tool_choice': "
+                                   "'tool_choice' is only allowed when "
+                                   "'tools' are specified.");
+    }
+
+    if (ngx_http_llmbroker_json_is(choice, "none")) {
+        ctx->tool_choice = NGX_HTTP_LLMBROKER_MOCK_NONE;
+
+    } else if (ngx_http_llmbroker_json_is(choice, "required")) {
+        ctx->tool_choice = NGX_HTTP_LLMBROKER_MOCK_ANY;
+
+    } else {
+        ctx->tool_name = ngx_http_llmbroker_json_get(
+                             ngx_http_llmbroker_json_get(choice, "function"),
+                             "name");
+
+        if (ctx->tool_name) {
+            ctx->tool_choice = NGX_HTTP_LLMBROKER_MOCK_NAMED;
+        }
+    }
+
+    if (ctx->tools == NULL) {
+        return NGX_OK;
+    }
+
+    for (tool = ctx->tools->child; tool; tool = tool->next) {
+
+        if (ngx_http_llmbroker_json_get_type(
+                ngx_http_llmbroker_json_get(tool, "function"), "name",
+                NGX_HTTP_LLMBROKER_JSON_STRING)
+            == NULL
+            && !ngx_http_llmbroker_json_is(
+                   ngx_http_llmbroker_json_get(tool, "type"), "custom"))
+        {
+            return ngx_http_llmbroker_mock_refuse(ctx, 400,
+                                   "missing_required_parameter", "tools",
+                                   "Missing required parameter: "
+                                   "'tools[].function.name'.");
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+ngx_uint_t
+ngx_http_llmbroker_mock_range(ngx_http_llmbroker_json_t *v, double min,
+    double max)
+{
+    double  n;
+    u_char  text[64];
+
+    if (v == NULL || v->type == NGX_HTTP_LLMBROKER_JSON_NULL) {
+        return 1;
+    }
+
+    if (v->type != NGX_HTTP_LLMBROKER_JSON_NUMBER
+        || v->raw.len >= sizeof(text))
+    {
+        return 0;
+    }
+
+    ngx_cpystrn(text, v->raw.data, v->raw.len + 1);
+
+    n = strtod((char *) text, NULL);
+
+    return n >= min && n <= max;
+}
+
+
+ngx_int_t
+ngx_http_llmbroker_mock_compose(ngx_http_llmbroker_mock_ctx_t *ctx)
+{
+    ngx_int_t                         rc;
+    ngx_str_t                         user;
+    ngx_uint_t                        i;
+    ngx_http_llmbroker_mock_string_t  s;
+
+    if (ctx->call == NGX_HTTP_LLMBROKER_MOCK_COMPLETIONS
+        && !ctx->knobs->fixed)
+    {
+        return ngx_http_llmbroker_mock_compose_prompts(ctx);
+    }
+
+    ngx_memzero(&s, sizeof(ngx_http_llmbroker_mock_string_t));
+    s.pool = ctx->pool;
+
+    ngx_http_llmbroker_mock_content(&s, ctx->user, "");
+
+    if (s.failed) {
+        return NGX_ERROR;
+    }
+
+    user = ngx_http_llmbroker_mock_str(&s);
+
+    if (ctx->knobs->script) {
+        rc = ngx_http_llmbroker_mock_script(ctx, &user);
+        if (rc != NGX_OK) {
+            return rc;
+        }
+    }
+
+    if (ctx->tools && !ctx->tool_result) {
+        rc = ngx_http_llmbroker_mock_compose_calls(ctx, &user);
+        if (rc != NGX_OK) {
+            return rc;
+        }
+
+        if (ctx->calls) {
+            return NGX_OK;
+        }
+    }
+
+    for (i = 0; i < ctx->n; i++) {
+        if (ngx_http_llmbroker_mock_add_text(ctx, &user) != NGX_OK) {
+            return NGX_ERROR;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+/* Choice number "prompt * n + i" answers to a prompt. */
+
+static ngx_int_t
+ngx_http_llmbroker_mock_compose_prompts(ngx_http_llmbroker_mock_ctx_t *ctx)
+{
+    ngx_int_t                   rc;
+    ngx_str_t                   text;
+    ngx_uint_t                  i;
+    ngx_http_llmbroker_json_t  *prompt, *v;
+
+    prompt = ctx->user;
+
+    /* an array of numbers is one prompt */
+
+    v = (prompt->type == NGX_HTTP_LLMBROKER_JSON_ARRAY && prompt->child
+         && prompt->child->type != NGX_HTTP_LLMBROKER_JSON_NUMBER)
+        ? prompt->child : prompt;
+
+    for ( /* void */ ; v; v = v->next) {
+
+        /* token numbers are echoed as they stand: they need no escapes */
+
+        text = (v->type == NGX_HTTP_LLMBROKER_JSON_STRING)
+               ? ngx_http_llmbroker_json_inner(v) : v->raw;
+
+        if (ctx->knobs->script) {
+            rc = ngx_http_llmbroker_mock_script(ctx, &text);
+            if (rc != NGX_OK) {
+                return rc;
+            }
+        }
+
+        for (i = 0; i < ctx->n; i++) {
+            if (ngx_http_llmbroker_mock_add_text(ctx, &text) != NGX_OK) {
+                return NGX_ERROR;
+            }
+        }
+
+        if (v == prompt) {
+            break;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_llmbroker_mock_compose_calls(ngx_http_llmbroker_mock_ctx_t *ctx,
+    ngx_str_t *user)
+{
+    ngx_str_t                   name;
+    ngx_uint_t                  i;
+    ngx_http_llmbroker_json_t  *tool, *v;
+
+    if (ctx->tool_choice == NGX_HTTP_LLMBROKER_MOCK_NONE) {
+        return NGX_OK;
+    }
+
+    for (tool = ctx->tools->child, i = 0; tool; tool = tool->next, i++) {
+
+        v = ngx_http_llmbroker_json_get(tool, "function");
+        v = ngx_http_llmbroker_json_get(v ? v : tool, "name");
+
+        name = ngx_http_llmbroker_json_inner(v);
+
+        if (name.len == 0
+            || !ngx_http_llmbroker_mock_called(ctx, user, &name, i == 0))
+        {
+            continue;
+        }
+
+        if (ctx->ntexts == NGX_HTTP_LLMBROKER_MOCK_TEXTS) {
+            break;
+        }
+
+        if (ngx_http_llmbroker_mock_add_call(ctx, user, &name) != NGX_OK) {
+            return NGX_ERROR;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_uint_t
+ngx_http_llmbroker_mock_called(ngx_http_llmbroker_mock_ctx_t *ctx,
+    ngx_str_t *user, ngx_str_t *name, ngx_uint_t first)
+{
+    u_char     *p, *last;
+    ngx_str_t   forced;
+
+    if (ctx->tool_choice == NGX_HTTP_LLMBROKER_MOCK_NAMED) {
+        forced = ngx_http_llmbroker_json_inner(ctx->tool_name);
+
+        return forced.len == name->len
+               && ngx_memcmp(forced.data, name->data, name->len) == 0;
+    }
+
+    if (ctx->tool_choice == NGX_HTTP_LLMBROKER_MOCK_ANY && first) {
+        return 1;
+    }
+
+    p = user->data;
+    last = p + user->len;
+
+    while ((p = ngx_strnstr(p, "call ", last - p)) != NULL) {
+
+        p += sizeof("call ") - 1;
+
+        if ((size_t) (last - p) < name->len) {
+            break;
+        }
+
+        if (ngx_memcmp(p, name->data, name->len) != 0) {
+            continue;
+        }
+
+        if (p + name->len == last
+            || (!isalnum(p[name->len]) && p[name->len] != '_'
+                && p[name->len] != '-'))
+        {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+static ngx_int_t
+ngx_http_llmbroker_mock_add_call(ngx_http_llmbroker_mock_ctx_t *ctx,
+    ngx_str_t *user, ngx_str_t *name)
+{
+    ngx_http_llmbroker_mock_text_t    *t;
+    ngx_http_llmbroker_mock_string_t   s;
+
+    t = &ctx->texts[ctx->ntexts++];
+
+    ngx_memzero(&s, sizeof(ngx_http_llmbroker_mock_string_t));
+    s.pool = ctx->pool;
+
+    if (ctx->knobs->echo_request) {
+        ngx_http_llmbroker_mock_append(&s, (u_char *) "{\"text\":\"", 9);
+        ngx_http_llmbroker_mock_echo(ctx, &s);
+        ngx_http_llmbroker_mock_append(&s, (u_char *) "\"}", 2);
+
+    } else {
+        ngx_http_llmbroker_mock_printf(&s, "{\"text\":\"%V\"}", user);
+    }
+
+    t->arguments = ngx_http_llmbroker_mock_str(&s);
+
+    ngx_memzero(&s, sizeof(ngx_http_llmbroker_mock_string_t));
+    s.pool = ctx->pool;
+
+    ngx_http_llmbroker_mock_escape(&s, t->arguments.data, t->arguments.len);
+
+    if (t->arguments.data == NULL || s.failed) {
+        return NGX_ERROR;
+    }
+
+    t->name = *name;
+    t->data = ngx_http_llmbroker_mock_str(&s);
+    t->length = t->data.len;
+    t->words = ngx_http_llmbroker_mock_words(&t->data);
+    t->finish = NGX_HTTP_LLMBROKER_MOCK_TOOLS;
+
+    ctx->calls = 1;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_llmbroker_mock_add_text(ngx_http_llmbroker_mock_ctx_t *ctx,
+    ngx_str_t *user)
+{
+    ngx_str_t                          system;
+    ngx_http_llmbroker_mock_text_t    *t;
+    ngx_http_llmbroker_mock_string_t   s;
+
+    t = &ctx->texts[ctx->ntexts];
+
+    if (ctx->knobs->size != -1) {
+
+        /* a buffered answer has room for one filler */
+
+        if (ctx->ntexts == 0) {
+            ctx->ntexts++;
+            ngx_http_llmbroker_mock_filler(t, ctx->knobs->size);
+        }
+
+        return NGX_OK;
+    }
+
+    ctx->ntexts++;
+
+    if (ctx->knobs->fixed && !ctx->knobs->echo_request) {
+        t->data = ngx_http_llmbroker_mock_fixed;
+        t->length = t->data.len;
+        t->words = 23;
+        return NGX_OK;
+    }
+
+    ngx_memzero(&s, sizeof(ngx_http_llmbroker_mock_string_t));
+    s.pool = ctx->pool;
+
+    if (ctx->knobs->echo_request) {
+        ngx_http_llmbroker_mock_echo(ctx, &s);
+
+    } else {
+        system = ngx_http_llmbroker_mock_str(&ctx->system);
+
+        s.start = ngx_pnalloc(ctx->pool, system.len + user->len + 64);
+        if (s.start == NULL) {
+            return NGX_ERROR;
+        }
+
+        s.pos = s.start;
+        s.end = s.start + system.len + user->len + 64;
+
+        if (system.len) {
+            ngx_http_llmbroker_mock_printf(&s, "[system: %V] ", &system);
+        }
+
+        ngx_http_llmbroker_mock_printf(&s, "echo: %V", user);
+    }
+
+    if (s.failed) {
+        return NGX_ERROR;
+    }
+
+    t->data = ngx_http_llmbroker_mock_str(&s);
+    t->length = t->data.len;
+
+    if (ctx->knobs->echo_request) {
+        t->words = ngx_http_llmbroker_mock_words(&t->data);
+        return NGX_OK;
+    }
+
+    if (ngx_http_llmbroker_mock_stop(ctx->pool, t, ctx->stop) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    ngx_http_llmbroker_mock_cut(t, ctx->max_tokens);
+
+    return NGX_OK;
+}
+
+
+ngx_uint_t
+ngx_http_llmbroker_mock_answer_words(ngx_http_llmbroker_mock_ctx_t *ctx)
+{
+    ngx_uint_t  i, n;
+
+    for (i = 0, n = 0; i < ctx->ntexts; i++) {
+        n += ctx->texts[i].words;
+    }
+
+    return n;
+}
+
+
+void
+ngx_http_llmbroker_mock_echo(ngx_http_llmbroker_mock_ctx_t *ctx,
+    ngx_http_llmbroker_mock_string_t *s)
+{
+    ngx_uint_t           i;
+    ngx_list_part_t     *part;
+    ngx_table_elt_t     *h;
+    ngx_http_request_t  *r;
+
+    r = ctx->request;
+
+    ngx_http_llmbroker_mock_escape(s, r->method_name.data, r->method_name.len);
+    ngx_http_llmbroker_mock_append(s, (u_char *) " ", 1);
+    ngx_http_llmbroker_mock_escape(s, r->unparsed_uri.data,
+                                   r->unparsed_uri.len);
+    ngx_http_llmbroker_mock_append(s, (u_char *) "\\n", 2);
+
+    part = &r->headers_in.headers.part;
+    h = part->elts;
+
+    for (i = 0; /* void */ ; i++) {
+
+        if (i >= part->nelts) {
+            if (part->next == NULL) {
+                break;
+            }
+
+            part = part->next;
+            h = part->elts;
+            i = 0;
+        }
+
+        ngx_http_llmbroker_mock_escape(s, h[i].key.data, h[i].key.len);
+        ngx_http_llmbroker_mock_append(s, (u_char *) ": ", 2);
+        ngx_http_llmbroker_mock_escape(s, h[i].value.data, h[i].value.len);
+        ngx_http_llmbroker_mock_append(s, (u_char *) "\\n", 2);
+    }
+
+    ngx_http_llmbroker_mock_append(s, (u_char *) "\\n", 2);
+    ngx_http_llmbroker_mock_escape(s, ctx->body.data, ctx->body.len);
+}
