@@ -1,0 +1,437 @@
+#!/usr/bin/perl
+
+# What LLMBroker costs: CPU per request beside proxy_pass with keep-alive to the
+# same provider simulator, and memory.
+#
+# One nginx with one worker on a CPU of its own is the gateway; the simulator is
+# another nginx.  wrk keeps 64 connections busy with chat requests of 1 KB.  CPU
+# is what the kernel says of the gateway's worker, user and system, divided by
+# the requests that were answered; so it does not matter who is waiting for
+# whom, but "busy" tells: near 100 % the gateway was the bottleneck, far below
+# it the generator or the simulator was, and rates are theirs.
+#
+# The environment: NGINX_BINARY, OBJS, WORK and QUICK, as the Makefile sets it,
+# and BENCH_PORT, the first of two ports.
+
+use strict;
+use warnings;
+
+use Cwd qw(abs_path);
+use File::Basename qw(dirname);
+use File::Path qw(make_path remove_tree);
+use IO::Socket::INET;
+use JSON::PP;
+use POSIX qw(sysconf _SC_CLK_TCK WNOHANG);
+use Time::HiRes qw(time sleep);
+
+
+my $here = abs_path(dirname($0));
+my $nginx = $ENV{NGINX_BINARY} || 'nginx';
+my $objs = abs_path($ENV{OBJS} || 'objs');
+my $work = abs_path($ENV{WORK} || 'build') . '/bench';
+my $port = $ENV{BENCH_PORT} || 8070;
+my $mock_port = $port + 1;
+
+my $rounds = $ENV{QUICK} ? 3 : 5;
+my $seconds = $ENV{QUICK} ? 1 : 3;
+my $soak = $ENV{QUICK} ? 20_000 : 100_000;
+my $stream = $ENV{QUICK} ? 10_000_000 : 100_000_000;
+
+my $connections = 64;
+my $allowed = 1.6;
+my $cpus = `nproc` + 0;
+my @cpu = $cpus < 2 ? (0, 0, 0) : $cpus < 3 ? (0, 1, 1) : (0, 1, 2);
+
+my @cases = (
+    { name => 'proxy_pass', path => '/proxy/v1/chat/completions',
+      model => 'bench-openai' },
+    { name => 'openai', path => '/v1/chat/completions',
+      model => 'bench-openai' },
+    { name => 'claude', path => '/v1/chat/completions',
+      model => 'bench-claude' },
+    { name => 'qwen', path => '/v1/chat/completions',
+      model => 'bench-qwen' },
+);
+
+my %pid;
+
+# whatever ends this script also ends the two nginx
+
+$SIG{$_} = sub { exit 1 } for qw(INT TERM HUP);
+END { my $rc = $?; stop($_) for keys %pid; $? = $rc }
+
+
+remove_tree($work);
+make_path("$work/logs", "$work/temp");
+
+start('mock', $mock_port, $cpu[1], mock_conf());
+start('gateway', $port, $cpu[0], gateway_conf());
+
+my $worker = worker();
+
+wrk($_, 0.5) for @cases;
+
+for my $round (1 .. $rounds) {
+    measure($_) for @cases;
+}
+
+my $base = median('us', $cases[0]);
+
+printf "\n%-12s %10s %8s %8s %10s %10s %6s\n", '', 'us CPU/req', 'ratio',
+    'user us', 'system us', 'requests/s', 'busy';
+
+my %result = (rounds => $rounds, seconds => $seconds, cpus => $cpus,
+              connections => $connections, nginx => version());
+
+for my $case (@cases) {
+    my %m = map { $_ => median($_, $case) } qw(us user system rate busy);
+
+    $m{ratio} = $m{us} / $base;
+    $result{cases}{$case->{name}} = \%m;
+
+    printf "%-12s %10.1f %8.2f %8.1f %10.1f %10.0f %5.0f%%\n", $case->{name},
+        @m{qw(us ratio user system rate busy)};
+}
+
+my $ratio = $result{cases}{openai}{ratio};
+
+printf "\nopenai costs %.2f times proxy_pass; allowed are %.1f times: %s\n",
+    $ratio, $allowed, $ratio <= $allowed ? 'ok' : 'TOO MUCH';
+
+my ($idle) = sort { $a <=> $b } map { $_->{busy} } values %{ $result{cases} };
+
+printf "the gateway was %.0f %% busy at least: %s\n", $idle, $idle >= 80
+    ? 'it was the bottleneck'
+    : 'the generator and the simulator were too slow for it, and the ratio is '
+      . 'not to be trusted';
+
+$result{memory} = { soak(), stream() };
+
+open my $fh, '>', dirname($work) . '/bench.json' or die "bench.json: $!\n";
+print $fh JSON::PP->new->pretty->canonical->encode(\%result);
+close $fh;
+
+print "\nin numbers: ", dirname($work), "/bench.json\n";
+
+exit($ratio <= $allowed ? 0 : 1);
+
+
+sub measure {
+    my ($case) = @_;
+
+    my @before = (ticks(), time());
+    my $requests = wrk($case, $seconds);
+    my @after = (ticks(), time());
+
+    my ($user, $system) = map { 1e6 * ($after[$_] - $before[$_]) / $requests }
+                          0, 1;
+    my $took = $after[2] - $before[2];
+
+    push @{ $case->{user} }, $user;
+    push @{ $case->{system} }, $system;
+    push @{ $case->{us} }, $user + $system;
+    push @{ $case->{rate} }, $requests / $took;
+    push @{ $case->{busy} }, ($user + $system) * $requests / $took / 1e4;
+
+    print STDERR '.';
+}
+
+
+# answered requests; anything but a 2xx is the end
+
+sub wrk {
+    my ($case, $duration) = @_;
+
+    local $ENV{MODEL} = $case->{model};
+
+    # wrk knows no fractions
+
+    my $d = $duration < 1 ? 1 : $duration;
+    my $out = `taskset -c $cpu[2] wrk -t1 -c$connections -d${d}s \\
+        -s $here/chat.lua http://127.0.0.1:$port$case->{path} 2>&1`;
+
+    my ($requests) = $out =~ /(\d+) requests in/;
+
+    if (!$requests || $out =~ /Non-2xx|Socket errors/) {
+        print STDERR "\n$case->{name}:\n$out";
+        print STDERR "see $work/logs/gateway.log\n";
+        exit 1;
+    }
+
+    return $requests;
+}
+
+
+sub soak {
+    my $case = $cases[1];
+    my $done = 0;
+
+    wrk($case, 1);
+
+    my $before = rss($worker);
+
+    $done += wrk($case, 2) while $done < $soak;
+
+    my $after = rss($worker);
+
+    printf "\nafter %d requests the worker's memory went from %d to %d KB\n",
+        $done, $before, $after;
+
+    return (requests => { n => $done, before_kb => $before,
+                          after_kb => $after });
+}
+
+
+# one long stream; the client reads it as fast as it comes
+
+sub stream {
+    my $body = '{"model": "bench-stream", "stream": true, '
+               . '"messages": [{"role": "user", "content": "Hi"}]}';
+    my $before = rss($worker);
+    my ($got, $peak, $last, $start) = (0, $before, '', time());
+
+    my $s = IO::Socket::INET->new(PeerAddr => "127.0.0.1:$port")
+        or die "stream: $!\n";
+
+    print $s "POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\n",
+        "Content-Type: application/json\r\nConnection: close\r\n",
+        'Content-Length: ', length($body), "\r\n\r\n$body";
+
+    my $reads = 0;
+
+    while (my $n = sysread $s, my $data, 65536) {
+        $got += $n;
+        $last = substr $last . $data, -64;
+
+        if ($reads++ % 256 == 0) {
+            my $now = rss($worker);
+            $peak = $now if $now > $peak;
+        }
+    }
+
+    my $after = rss($worker);
+
+    printf "after a stream of %.0f MB (%.1f s) it went from %d to %d KB, "
+        . "%d KB at most\n", $got / 1e6, time() - $start, $before, $after,
+        $peak;
+
+    if ($got < $stream || $last !~ /\[DONE\]/) {
+        print STDERR "the stream was cut, see $work/logs/gateway.log\n";
+        exit 1;
+    }
+
+    return (stream => { bytes => $got, before_kb => $before,
+                        after_kb => $after, peak_kb => $peak });
+}
+
+
+sub start {
+    my ($name, $listen, $cpu, $conf) = @_;
+
+    IO::Socket::INET->new(Listen => 1, LocalPort => $listen, ReuseAddr => 1)
+        or die "port $listen is taken: set BENCH_PORT\n";
+
+    open my $fh, '>', "$work/$name.conf" or die "$name.conf: $!\n";
+    print $fh $conf;
+    close $fh;
+
+    my $pid = fork // die "fork: $!\n";
+
+    if ($pid == 0) {
+        exec 'taskset', '-c', $cpu, $nginx, '-p', "$work/",
+             '-c', "$work/$name.conf" or POSIX::_exit(127);
+    }
+
+    $pid{$name} = $pid;
+
+    for (1 .. 100) {
+        return if IO::Socket::INET->new(PeerAddr => "127.0.0.1:$listen");
+        waitpid($pid, WNOHANG) == 0 or last;
+        sleep 0.1;
+    }
+
+    delete $pid{$name};
+    kill 'TERM', $pid;
+    die "$name did not start\n";
+}
+
+
+sub stop {
+    my ($name) = @_;
+
+    my $pid = delete $pid{$name} or return;
+
+    kill 'TERM', $pid;
+    waitpid $pid, 0;
+}
+
+
+sub common {
+    my ($name) = @_;
+
+    my $main = $> == 0 ? "user  root;\n" : '';
+
+    $main .= "load_module  $objs/$_;\n"
+        for qw(ngx_http_llmbroker_module.so ngx_http_llmbroker_mock_module.so);
+
+    my $temp = join '', map { "    ${_}_temp_path  temp/${name}_$_;\n" }
+               qw(client_body proxy fastcgi uwsgi scgi);
+
+    return $main . <<"END", $temp;
+daemon  off;
+worker_processes  1;
+error_log  logs/$name.log error;
+pid  logs/$name.pid;
+
+events {
+    worker_connections  1024;
+}
+
+END
+}
+
+
+sub mock_conf {
+    my ($main, $temp) = common('mock');
+
+    return $main . <<"END";
+http {
+$temp
+    access_log  off;
+    client_body_buffer_size  1m;
+
+    server {
+        listen  127.0.0.1:$mock_port;
+
+        location / {
+            llmbroker_mock  fixed=1;
+        }
+
+        location /stream {
+            llmbroker_mock  size=$stream chunks=100000;
+        }
+    }
+}
+END
+}
+
+
+sub gateway_conf {
+    my ($main, $temp) = common('gateway');
+    my $mock = "127.0.0.1:$mock_port";
+
+    open my $fh, '>', "$work/bench.yaml" or die "bench.yaml: $!\n";
+    print $fh <<"END";
+models:
+  bench-openai:
+    provider: openai
+    model_name: gpt-4o
+    api_key: bench
+    base_url: http://$mock/openai/v1
+    default_params: {temperature: 0.7, max_tokens: 1000}
+  bench-claude:
+    provider: claude
+    model_name: claude-sonnet-4-5
+    api_key: bench
+    base_url: http://$mock/anthropic
+    default_params: {max_tokens: 1000}
+  bench-qwen:
+    provider: qwen
+    model_name: qwen-max
+    api_key: bench
+    base_url: http://$mock/dashscope/api/v1
+    default_params: {temperature: 0.7, max_tokens: 1000}
+  bench-stream:
+    provider: openai
+    api_key: bench
+    base_url: http://$mock/stream/openai/v1
+    timeout: 10m
+END
+    close $fh;
+
+    return $main . <<"END";
+http {
+$temp
+    llmbroker_config  bench.yaml;
+
+    access_log  logs/access.log;
+    client_body_buffer_size  1m;
+    keepalive_requests  1000000;
+
+    upstream mock {
+        server     $mock;
+        keepalive  64;
+    }
+
+    server {
+        listen  127.0.0.1:$port;
+
+        location / {
+            llmbroker;
+        }
+
+        location /proxy/ {
+            proxy_pass          http://mock/openai/;
+            proxy_http_version  1.1;
+            proxy_set_header    Connection "";
+            proxy_set_header    Authorization "Bearer bench";
+        }
+    }
+}
+END
+}
+
+
+# the one child of the gateway's master
+
+sub worker {
+    for my $stat (glob '/proc/[0-9]*/stat') {
+        open my $fh, '<', $stat or next;
+        my ($pid, $parent) = (<$fh> // '') =~ /^(\d+) \(.*\) \S (\d+)/ or next;
+
+        return $pid if $parent == $pid{gateway};
+    }
+
+    die "the gateway has no worker\n";
+}
+
+
+# seconds of CPU so far, user and system
+
+sub ticks {
+    open my $fh, '<', "/proc/$worker/stat"
+        or die "\nthe worker has died, see $work/logs/gateway.log\n";
+
+    my ($rest) = <$fh> =~ /\) (.*)/;
+    my @f = split ' ', $rest;
+
+    return map { $_ / sysconf(_SC_CLK_TCK) } @f[11, 12];
+}
+
+
+sub rss {
+    my ($pid) = @_;
+
+    open my $fh, '<', "/proc/$pid/status"
+        or die "\nthe worker has died, see $work/logs/gateway.log\n";
+
+    while (<$fh>) {
+        return $1 if /^VmRSS:\s*(\d+) kB/;
+    }
+}
+
+
+sub median {
+    my ($what, $case) = @_;
+
+    my @sorted = sort { $a <=> $b } @{ $case->{$what} };
+
+    return $sorted[@sorted / 2];
+}
+
+
+sub version {
+    my ($v) = `$nginx -v 2>&1` =~ m{nginx/(\S+)};
+
+    return $v;
+}
