@@ -162,7 +162,7 @@ SKIP: {
 
     my $cwd = getcwd();
 
-    # valgrind.suppress is there
+    # t/valgrind.suppress is found from there
     chdir "$FindBin::Bin/..";
     $run = selftest_run($one, @strict, TEST_NGINX_USE_VALGRIND => 1);
     chdir $cwd;

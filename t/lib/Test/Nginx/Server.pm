@@ -401,8 +401,8 @@ sub _valgrind {
 
     my @command = ('valgrind', '-q', split ' ', $options);
 
-    if (-f 'valgrind.suppress') {
-        push @command, '--suppressions=valgrind.suppress';
+    for my $file ('valgrind.suppress', 't/valgrind.suppress') {
+        push @command, "--suppressions=$file" if -f $file;
     }
 
     return @command;
