@@ -58,6 +58,7 @@ typedef struct {
     ngx_int_t                    rc;       /* why a callback has stopped */
     ngx_uint_t                   slab;
     ngx_uint_t                   free;     /* values left in the slab */
+    ngx_uint_t                   values;   /* in all slabs */
     ngx_http_llmbroker_json_t   *value;    /* the next of them */
     ngx_uint_t                   depth;
     ngx_http_llmbroker_json_t   *root;
@@ -199,6 +200,7 @@ ngx_http_llmbroker_json_parse(ngx_pool_t *pool, u_char *p, size_t len,
     ctx.rc = NGX_DECLINED;
     ctx.slab = NGX_HTTP_LLMBROKER_JSON_SLAB;
     ctx.free = 0;
+    ctx.values = 0;
     ctx.value = NULL;
     ctx.depth = 0;
     ctx.root = NULL;
@@ -404,7 +406,6 @@ ngx_http_llmbroker_json_scalar(ngx_http_llmbroker_json_ctx_t *ctx,
     }
 
     if (ngx_http_llmbroker_json_add(ctx, type, last - len, last) == NULL) {
-        ctx->rc = NGX_ERROR;
         return 0;
     }
 
@@ -434,7 +435,6 @@ ngx_http_llmbroker_json_container(ngx_http_llmbroker_json_ctx_t *ctx,
 
     v = ngx_http_llmbroker_json_add(ctx, type, last - 1, last);
     if (v == NULL) {
-        ctx->rc = NGX_ERROR;
         return 0;
     }
 
@@ -502,7 +502,7 @@ ngx_http_llmbroker_json_strings(ngx_http_llmbroker_json_ctx_t *ctx,
         v = ngx_http_llmbroker_json_add(ctx, NGX_HTTP_LLMBROKER_JSON_STRING,
                                         start, p);
         if (v == NULL) {
-            return NGX_ERROR;
+            return ctx->rc;
         }
 
         v->escaped = escaped;
@@ -579,6 +579,8 @@ ngx_http_llmbroker_json_name(ngx_http_llmbroker_json_ctx_t *ctx, u_char *p,
 }
 
 
+/* NULL: ctx->rc says why */
+
 static ngx_http_llmbroker_json_t *
 ngx_http_llmbroker_json_add(ngx_http_llmbroker_json_ctx_t *ctx,
     ngx_http_llmbroker_json_type_e type, u_char *p, u_char *last)
@@ -587,13 +589,21 @@ ngx_http_llmbroker_json_add(ngx_http_llmbroker_json_ctx_t *ctx,
     ngx_http_llmbroker_json_level_t  *level;
 
     if (ctx->free == 0) {
+
+        if (ctx->values >= NGX_HTTP_LLMBROKER_JSON_MAX_VALUES) {
+            ctx->rc = NGX_DECLINED;
+            return NULL;
+        }
+
         ctx->value = ngx_palloc(ctx->pool,
                                ctx->slab * sizeof(ngx_http_llmbroker_json_t));
         if (ctx->value == NULL) {
+            ctx->rc = NGX_ERROR;
             return NULL;
         }
 
         ctx->free = ctx->slab;
+        ctx->values += ctx->slab;
 
         if (ctx->slab < NGX_HTTP_LLMBROKER_JSON_MAX_SLAB) {
             ctx->slab *= 2;

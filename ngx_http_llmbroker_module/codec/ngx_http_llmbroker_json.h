@@ -16,6 +16,13 @@
 #include "codec/ngx_http_llmbroker_scan.h"
 
 
+/*
+ * A value takes more memory than the two bytes it may have in the text: a
+ * tree has some million of them at most, 72 MB.
+ */
+#define NGX_HTTP_LLMBROKER_JSON_MAX_VALUES  (1024 * 1024)
+
+
 typedef struct ngx_http_llmbroker_json_s  ngx_http_llmbroker_json_t;
 
 struct ngx_http_llmbroker_json_s {
@@ -36,9 +43,9 @@ struct ngx_http_llmbroker_json_s {
  * pool:  holds the nodes and the names that had to be decoded
  * root:  set on success
  *
- * Return: NGX_OK; NGX_DECLINED when the text is not JSON, holds invalid UTF-8
- * or nests deeper than NGX_HTTP_LLMBROKER_SCAN_MAX_DEPTH; NGX_ERROR on a lack
- * of memory.  Time is linear in len; nothing recurses.
+ * Return: NGX_OK; NGX_DECLINED when the text is not JSON, holds invalid UTF-8,
+ * nests deeper than NGX_HTTP_LLMBROKER_SCAN_MAX_DEPTH or has more values than
+ * NGX_HTTP_LLMBROKER_JSON_MAX_VALUES; NGX_ERROR on a lack of memory.  Time is linear in len; nothing recurses.
  */
 ngx_int_t ngx_http_llmbroker_json_parse(ngx_pool_t *pool, u_char *p,
     size_t len, ngx_http_llmbroker_json_t **root);

@@ -671,9 +671,7 @@ ngx_http_llmbroker_edit_tree(ngx_http_llmbroker_edit_t *edit,
         return rc;
     }
 
-    rc = ngx_http_llmbroker_json_parse(edit->pool, text.data, text.len, root);
-
-    return (rc == NGX_OK) ? NGX_OK : NGX_ERROR;
+    return ngx_http_llmbroker_json_parse(edit->pool, text.data, text.len, root);
 }
 
 

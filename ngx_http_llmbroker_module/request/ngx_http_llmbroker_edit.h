@@ -80,7 +80,7 @@ ngx_int_t ngx_http_llmbroker_edit_chain(ngx_http_llmbroker_edit_t *edit,
 
 /*
  * The edited body as a tree.  Return: NGX_OK; NGX_DECLINED when it is longer
- * than NGX_HTTP_LLMBROKER_MAX_TREE; NGX_ERROR.
+ * than NGX_HTTP_LLMBROKER_MAX_TREE or has too many values; NGX_ERROR.
  */
 ngx_int_t ngx_http_llmbroker_edit_tree(ngx_http_llmbroker_edit_t *edit,
     ngx_http_llmbroker_json_t **root);

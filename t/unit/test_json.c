@@ -34,6 +34,7 @@ static void test_decode(void);
 static void test_numbers(void);
 static void test_positions(void);
 static void test_no_memory(void);
+static void test_many(void);
 static void test_time(void);
 
 static ngx_int_t parse(const char *text, ngx_http_llmbroker_json_t **root);
@@ -71,6 +72,7 @@ main(void)
     test_positions();
     test_no_memory();
     test_time();
+    test_many();
 
     free(copy);
     ngx_destroy_pool(pool);
@@ -913,7 +915,44 @@ seconds(void)
 {
     struct timespec  ts;
 
-    clock_gettime(CLOCK_MONOTONIC, &ts);
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &ts);
 
     return ts.tv_sec + ts.tv_nsec / 1e9;
+}
+
+
+/* a tree of tiny values would take many times the text's memory */
+
+static void
+test_many(void)
+{
+    u_char                     *p, *text;
+    ngx_int_t                   rc;
+    ngx_uint_t                  i, n;
+    ngx_pool_t                 *many;
+    ngx_http_llmbroker_json_t  *root;
+
+    for (n = 1000000; n <= 1100000; n += 100000) {
+
+        many = ngx_create_pool(4096, NULL);
+
+        text = malloc(2 * n + 1);
+        p = text;
+
+        for (i = 0; i < n; i++) {
+            *p++ = i ? ',' : '[';
+            *p++ = '1';
+        }
+
+        *p++ = ']';
+
+        rc = ngx_http_llmbroker_json_parse(many, text, p - text, &root);
+
+        ok(rc == (n > NGX_HTTP_LLMBROKER_JSON_MAX_VALUES ? NGX_DECLINED
+                                                         : NGX_OK),
+           "%u values in an array", (unsigned) n);
+
+        free(text);
+        ngx_destroy_pool(many);
+    }
 }
