@@ -274,9 +274,13 @@ test('an answer streams in', needsChromium, async () => {
                  echo(message, 'Be brief.'));
     assert.doesNotMatch(await tab.textContent('#curl'), /-N|"stream"/);
 
-    /* more than can be read at once, however fast it is sent */
-    const long = 'word '.repeat(10000).trim();
+    /* a slow network, so that a fast server's answer takes a while, too */
+    const long = 'word '.repeat(2000).trim();
+    const session = await tab.context().newCDPSession(tab);
 
+    await session.send('Network.enable');
+    await session.send('Network.emulateNetworkConditions', { offline: false,
+        latency: 0, downloadThroughput: 150000, uploadThroughput: -1 });
     await tab.evaluate(() => { window.steps.length = 0; });
     await tab.check('#stream');
     await tab.selectOption('#model', 'mock-openai');
@@ -288,7 +292,7 @@ test('an answer streams in', needsChromium, async () => {
 
     const steps = (await tab.evaluate('steps')).filter(Boolean);
 
-    assert.ok(new Set(steps).size >= 2, 'the text grows step by step');
+    assert.ok(new Set(steps).size >= 3, 'the text grows step by step');
     assert.deepEqual(steps, [...steps].sort((a, b) => a - b));
 
     await close();
