@@ -48,7 +48,8 @@ _EOC_
 
     if (!defined $block->request) {
         $block->set_value('request', "POST /v1/chat/completions\n"
-                          . '{"model":"gpt","messages":[{"role":"user","content":"a"}]}');
+                          . '{"model":"gpt",'
+                          . '"messages":[{"role":"user","content":"a"}]}');
     }
 });
 
@@ -250,6 +251,3 @@ POST /v1/chat/completions
 ! X-Accel-Redirect
 x-ratelimit-remaining-requests: 9
 --- response_body_unlike: secret
-
-
-

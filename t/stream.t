@@ -21,8 +21,9 @@ add_block_preprocessor(sub {
     $block->set_value('http_config', <<"_EOC_");
     llmbroker_config ../html/llmbroker.yaml;
 
-    log_format tokens '\$llmbroker_model|\$llmbroker_provider|\$llmbroker_stream'
-                      '|\$llmbroker_prompt_tokens|\$llmbroker_completion_tokens'
+    log_format tokens '\$llmbroker_model|\$llmbroker_provider'
+                      '|\$llmbroker_stream|\$llmbroker_prompt_tokens'
+                      '|\$llmbroker_completion_tokens'
                       '|\$llmbroker_total_tokens|\$llmbroker_finish_reason'
                       '|\$llmbroker_attempts|\$llmbroker_error';
 

@@ -17,7 +17,7 @@ models:
     api_key: sk-test
   compat:
     provider: qwen
-    base_url: http://127.0.0.1:$TEST_NGINX_RAND_PORT_1/dashscope/compatible-mode/v1
+    base_url: http://127.0.0.1:$TEST_NGINX_RAND_PORT_1/compatible-mode/v1
     api_key: sk-test
 _EOC_
 

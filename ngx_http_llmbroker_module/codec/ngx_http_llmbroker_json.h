@@ -45,7 +45,8 @@ struct ngx_http_llmbroker_json_s {
  *
  * Return: NGX_OK; NGX_DECLINED when the text is not JSON, holds invalid UTF-8,
  * nests deeper than NGX_HTTP_LLMBROKER_SCAN_MAX_DEPTH or has more values than
- * NGX_HTTP_LLMBROKER_JSON_MAX_VALUES; NGX_ERROR on a lack of memory.  Time is linear in len; nothing recurses.
+ * NGX_HTTP_LLMBROKER_JSON_MAX_VALUES; NGX_ERROR on a lack of memory.  Time is
+ * linear in len; nothing recurses.
  */
 ngx_int_t ngx_http_llmbroker_json_parse(ngx_pool_t *pool, u_char *p,
     size_t len, ngx_http_llmbroker_json_t **root);

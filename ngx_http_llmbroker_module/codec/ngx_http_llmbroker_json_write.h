@@ -39,7 +39,8 @@ typedef struct {
 
 /*
  * Starts a document at the end of out.  Every start must be followed by
- * ngx_http_llmbroker_json_write_end(), whatever happens between.
+ * ngx_http_llmbroker_json_write_end(), whatever happens between, and *w must
+ * not be moved until then.
  */
 void ngx_http_llmbroker_json_write_start(ngx_http_llmbroker_json_writer_t *w,
     ngx_http_llmbroker_out_t *out);
@@ -53,6 +54,7 @@ void ngx_http_llmbroker_json_write_start(ngx_http_llmbroker_json_writer_t *w,
 ngx_int_t ngx_http_llmbroker_json_write_end(
     ngx_http_llmbroker_json_writer_t *w);
 
+/* objects and arrays; each that is opened is closed */
 void ngx_http_llmbroker_json_open(ngx_http_llmbroker_json_writer_t *w);
 void ngx_http_llmbroker_json_close(ngx_http_llmbroker_json_writer_t *w);
 void ngx_http_llmbroker_json_open_array(ngx_http_llmbroker_json_writer_t *w);

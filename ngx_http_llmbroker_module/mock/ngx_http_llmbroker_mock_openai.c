@@ -27,6 +27,8 @@ static ngx_int_t ngx_http_llmbroker_mock_openai_read_options(
     ngx_http_llmbroker_mock_ctx_t *ctx);
 static ngx_int_t ngx_http_llmbroker_mock_openai_read_prompt(
     ngx_http_llmbroker_mock_ctx_t *ctx);
+static ngx_uint_t ngx_http_llmbroker_mock_openai_one_prompt(
+    ngx_http_llmbroker_mock_ctx_t *ctx, ngx_http_llmbroker_json_t *v);
 static ngx_int_t ngx_http_llmbroker_mock_openai_read_input(
     ngx_http_llmbroker_mock_ctx_t *ctx);
 static ngx_int_t ngx_http_llmbroker_mock_openai_answer(
@@ -213,6 +215,8 @@ ngx_http_llmbroker_mock_openai_read_options(ngx_http_llmbroker_mock_ctx_t *ctx)
 }
 
 
+/* A string, an array of numbers, or an array of either. */
+
 static ngx_int_t
 ngx_http_llmbroker_mock_openai_read_prompt(ngx_http_llmbroker_mock_ctx_t *ctx)
 {
@@ -221,42 +225,62 @@ ngx_http_llmbroker_mock_openai_read_prompt(ngx_http_llmbroker_mock_ctx_t *ctx)
 
     prompt = ngx_http_llmbroker_json_get(ctx->root, "prompt");
 
-    if (prompt == NULL
-        || (prompt->type != NGX_HTTP_LLMBROKER_JSON_STRING
-            && (prompt->type != NGX_HTTP_LLMBROKER_JSON_ARRAY
-                || prompt->n == 0)))
-    {
-        return ngx_http_llmbroker_mock_refuse(ctx, 400, NULL, "prompt",
-                                              "'$.prompt' is invalid.");
-    }
+    if (ngx_http_llmbroker_mock_openai_one_prompt(ctx, prompt)) {
+        n = 1;
 
-    n = 1;
-
-    if (prompt->type == NGX_HTTP_LLMBROKER_JSON_STRING) {
-        ctx->prompt_words = ngx_http_llmbroker_mock_content_words(prompt);
-
-    } else if (prompt->child->type == NGX_HTTP_LLMBROKER_JSON_NUMBER) {
-        ctx->prompt_words = prompt->n;
-
-    } else {
-        n = prompt->n;
+    } else if (prompt && prompt->type == NGX_HTTP_LLMBROKER_JSON_ARRAY) {
 
         for (v = prompt->child; v; v = v->next) {
-            ctx->prompt_words += (v->type == NGX_HTTP_LLMBROKER_JSON_STRING)
-                                 ? ngx_http_llmbroker_mock_content_words(v)
-                                 : v->n;
+            if (!ngx_http_llmbroker_mock_openai_one_prompt(ctx, v)) {
+                break;
+            }
         }
+
+        n = v ? 0 : prompt->n;
+
+    } else {
+        n = 0;
     }
 
-    if (n * ctx->n > NGX_HTTP_LLMBROKER_MOCK_TEXTS) {
+    if (n == 0 || n * ctx->n > NGX_HTTP_LLMBROKER_MOCK_TEXTS) {
         return ngx_http_llmbroker_mock_refuse(ctx, 400, NULL, "prompt",
-                                              "'$.prompt' is invalid: too "
-                                              "many prompts.");
+                                              "'$.prompt' is invalid.");
     }
 
     ctx->user = prompt;
 
     return NGX_OK;
+}
+
+
+static ngx_uint_t
+ngx_http_llmbroker_mock_openai_one_prompt(ngx_http_llmbroker_mock_ctx_t *ctx,
+    ngx_http_llmbroker_json_t *v)
+{
+    ngx_http_llmbroker_json_t  *number;
+
+    if (v == NULL) {
+        return 0;
+    }
+
+    if (v->type == NGX_HTTP_LLMBROKER_JSON_STRING) {
+        ctx->prompt_words += ngx_http_llmbroker_mock_content_words(v);
+        return 1;
+    }
+
+    if (v->type != NGX_HTTP_LLMBROKER_JSON_ARRAY || v->child == NULL) {
+        return 0;
+    }
+
+    for (number = v->child; number; number = number->next) {
+        if (number->type != NGX_HTTP_LLMBROKER_JSON_NUMBER) {
+            return 0;
+        }
+    }
+
+    ctx->prompt_words += v->n;
+
+    return 1;
 }
 
 

@@ -351,24 +351,30 @@ ngx_http_llmbroker_answer_finished(ngx_http_llmbroker_exchange_t *ex,
 
 
 ngx_uint_t
-ngx_http_llmbroker_answer_complete(ngx_http_llmbroker_exchange_t *ex)
+ngx_http_llmbroker_answer_choices(ngx_http_llmbroker_exchange_t *ex)
 {
-    ngx_uint_t                    i;
     ngx_http_llmbroker_answer_t  *a;
 
     a = ex->answer;
 
-    if (a == NULL || a->choices.nelts == 0) {
-        return 0;
-    }
+    return a ? a->choices.nelts : 0;
+}
 
-    for (i = 0; i < a->choices.nelts; i++) {
+
+ngx_uint_t
+ngx_http_llmbroker_answer_complete(ngx_http_llmbroker_exchange_t *ex)
+{
+    ngx_uint_t  i, n;
+
+    n = ngx_http_llmbroker_answer_choices(ex);
+
+    for (i = 0; i < n; i++) {
         if (!ngx_http_llmbroker_answer_finished(ex, i)) {
             return 0;
         }
     }
 
-    return 1;
+    return n > 0;
 }
 
 

@@ -82,6 +82,10 @@ ngx_int_t ngx_http_llmbroker_answer_finish(ngx_http_llmbroker_exchange_t *ex,
 ngx_uint_t ngx_http_llmbroker_answer_finished(
     ngx_http_llmbroker_exchange_t *ex, ngx_uint_t choice);
 
+/* the number of choices that were told of */
+ngx_uint_t ngx_http_llmbroker_answer_choices(
+    ngx_http_llmbroker_exchange_t *ex);
+
 /* 1 when at least one choice was told of and all have ended, else 0 */
 ngx_uint_t ngx_http_llmbroker_answer_complete(
     ngx_http_llmbroker_exchange_t *ex);
@@ -97,9 +101,9 @@ ngx_uint_t ngx_http_llmbroker_answer_tools(ngx_http_llmbroker_exchange_t *ex,
 ngx_int_t ngx_http_llmbroker_answer_ping(ngx_http_llmbroker_exchange_t *ex);
 
 /*
- * The answer is whole: writes the object, or the usage chunk for a client
- * that asked for it and "[DONE]", from ex->usage; sets ex->done.  A second
- * call does nothing.
+ * The answer is whole, even where a choice has not said why it ended: writes
+ * the object, or the usage chunk for a client that asked for it and "[DONE]",
+ * from ex->usage; sets ex->done.  A second call does nothing.
  */
 ngx_int_t ngx_http_llmbroker_answer_end(ngx_http_llmbroker_exchange_t *ex);
 

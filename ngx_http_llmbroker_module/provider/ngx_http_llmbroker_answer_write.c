@@ -406,6 +406,9 @@ ngx_http_llmbroker_answer_object(ngx_http_llmbroker_exchange_t *ex)
             ngx_http_llmbroker_answer_put(a, c[i].finish,
                                           ngx_strlen(c[i].finish));
 
+        } else if (c[i].tools.nelts) {
+            ngx_http_llmbroker_answer_lit(a, "tool_calls");
+
         } else {
             ngx_http_llmbroker_answer_lit(a, "stop");
         }

@@ -289,12 +289,17 @@ ngx_http_llmbroker_openai_event(ngx_http_llmbroker_exchange_t *ex,
     if (data.len == sizeof("[DONE]") - 1
         && ngx_memcmp(p, "[DONE]", sizeof("[DONE]") - 1) == 0)
     {
-        if (!ex->stream) {
-            return ngx_http_llmbroker_openai_end(ex);
+        if (ex->stream) {
+            ex->done = 1;
+            return NGX_DONE;
         }
 
-        ex->done = 1;
-        return NGX_DONE;
+        if (ngx_http_llmbroker_answer_choices(ex)) {
+            return ngx_http_llmbroker_answer_end(ex);
+        }
+
+        return ngx_http_llmbroker_fault(ex, 0, NULL, NULL,
+                               "The provider's answer has no \"choices\".");
     }
 
     o = ngx_http_llmbroker_openai_state(ex);

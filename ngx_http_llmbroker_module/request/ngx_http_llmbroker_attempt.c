@@ -366,7 +366,8 @@ ngx_http_llmbroker_attempt_handler(ngx_http_request_t *r,
     }
 
     if (deployment->unresolved) {
-        u->resolved = ngx_pcalloc(r->pool, sizeof(ngx_http_upstream_resolved_t));
+        u->resolved = ngx_pcalloc(r->pool,
+                                  sizeof(ngx_http_upstream_resolved_t));
         if (u->resolved == NULL) {
             return NGX_HTTP_INTERNAL_SERVER_ERROR;
         }
@@ -847,7 +848,7 @@ ngx_http_llmbroker_request_id(ngx_http_llmbroker_attempt_t *at,
 }
 
 
-/* Anthropic sends Retry-After with many 200 answers, where it means nothing */
+/* Retry-After comes with many 200 answers, where it means nothing (H) */
 
 static ngx_int_t
 ngx_http_llmbroker_pass_error_header(ngx_http_llmbroker_attempt_t *at,

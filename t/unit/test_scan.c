@@ -419,8 +419,8 @@ test_nothing_stays(void)
     key[127] = '\0';
 
     snprintf(text, sizeof(text),
-             "[{\"%skk\":[7,8],\"a\":\"%s%s\",\"b\":1},[9,9],{\"c\":[0]}]",
-             key, key, key);
+             "[{\"%skk\":[7,8],\"a\":\"%s%s\",\"b\":1},[9,9],{\"c\":[0]},"
+             "{\"%skk\":1},[5]]", key, key, key, key);
 
     snprintf(expected, sizeof(expected),
              "/ 0/%s* 0/ 0 2 135 135 136\n"
@@ -434,7 +434,11 @@ test_nothing_stays(void)
              "/ 1 4 408 408 413\n"
              "/ 2/c 0/ 0 2 420 420 421\n"
              "/ 2/c 0 4 415 419 422\n"
-             "/ 2 5 414 414 423\n", key, key, key);
+             "/ 2 5 414 414 423\n"
+             "/ 3/%s* 0 2 425 557 558\n"
+             "/ 3 5 424 424 559\n"
+             "/ 4/ 0 2 561 561 562\n"
+             "/ 4 4 560 560 563\n", key, key, key, key);
 
     whole.flags = UTF8|ESC;
     whole.report = 4;

@@ -332,7 +332,8 @@ test_raw(void)
 static void
 test_nul(void)
 {
-    static const char  text[] = "data: x\n\ndata: y\n\ndata: \0z\n\ndata: 1\n\n";
+    static const char  text[] =
+        "data: x\n\ndata: y\n\ndata: \0z\n\ndata: 1\n\n";
     static const char  first[] = "\0data: x\n\n";
 
     ok(same_however_cut(text, sizeof(text) - 1), "a NUL, however it is cut");

@@ -294,7 +294,7 @@ sub _run_block {
     my $skip = _skip_count($block);
 
     if (defined $skip) {
-        $tb->skip($block->name . " - $skip->[1]") 
+        $tb->skip($block->name . " - $skip->[1]")
             for 1 .. $skip->[0] * $repeat;
         return;
     }
