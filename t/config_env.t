@@ -259,7 +259,20 @@ for models.m.default_params.user, it is no valid UTF-8 in
 
 
 
-=== TEST 15: a file that is not there
+=== TEST 15: bytes that are no text in a name
+--- user_files
+>>> llmbroker.yaml
+models:
+  m:
+    provider: openai
+    model_name: ${LLMBROKER_TEST_BYTES}
+--- must_die
+--- error_log
+for models.m.model_name, it is no valid UTF-8 in
+
+
+
+=== TEST 16: a file that is not there
 --- user_files
 >>> llmbroker.yaml
 models:
@@ -273,7 +286,7 @@ llmbroker.yaml:4
 
 
 
-=== TEST 16: a reference that does not end
+=== TEST 17: a reference that does not end
 --- user_files
 >>> llmbroker.yaml
 models:
@@ -286,7 +299,7 @@ invalid value "gpt-${LLMBROKER_TEST_KEY" for models.m.model_name, "${" has no "}
 
 
 
-=== TEST 17: a reference without a name
+=== TEST 18: a reference without a name
 --- user_files
 >>> llmbroker.yaml
 models:
@@ -299,7 +312,7 @@ for models.m.model_name, expected ${NAME}, ${NAME:-default} or ${file:/path} in
 
 
 
-=== TEST 18: a reference in the shell's other forms
+=== TEST 19: a reference in the shell's other forms
 --- user_files
 >>> llmbroker.yaml
 models:
@@ -312,7 +325,7 @@ for models.m.model_name, expected ${NAME}, ${NAME:-default} or ${file:/path} in
 
 
 
-=== TEST 19: a reference in a reference
+=== TEST 20: a reference in a reference
 --- user_files
 >>> llmbroker.yaml
 models:
@@ -325,7 +338,7 @@ for models.m.model_name, expected ${NAME}, ${NAME:-default} or ${file:/path} in
 
 
 
-=== TEST 20: what a broken key holds is not told
+=== TEST 21: what a broken key holds is not told
 --- user_files
 >>> llmbroker.yaml
 models:

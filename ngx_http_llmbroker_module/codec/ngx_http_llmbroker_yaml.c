@@ -98,7 +98,8 @@ ngx_http_llmbroker_yaml_parse(ngx_pool_t *pool, u_char *p, size_t len,
     yaml_parser_set_encoding(&ctx->parser, YAML_UTF8_ENCODING);
     yaml_parser_set_input_string(&ctx->parser, p, len);
 
-    do {
+    for ( ;; ) {
+
         if (yaml_parser_parse(&ctx->parser, &event) == 0) {
             ngx_http_llmbroker_yaml_syntax(ctx, p, len);
             rc = (ctx->parser.error == YAML_MEMORY_ERROR) ? NGX_ERROR
@@ -111,7 +112,10 @@ ngx_http_llmbroker_yaml_parse(ngx_pool_t *pool, u_char *p, size_t len,
 
         yaml_event_delete(&event);
 
-    } while (rc == NGX_OK && !end);
+        if (rc != NGX_OK || end) {
+            break;
+        }
+    }
 
     yaml_parser_delete(&ctx->parser);
 

@@ -4,6 +4,7 @@
  */
 
 
+#include "codec/ngx_http_llmbroker_utf8.h"
 #include "config/ngx_http_llmbroker_conf_env.h"
 #include "config/ngx_http_llmbroker_conf_value.h"
 
@@ -138,6 +139,13 @@ ngx_http_llmbroker_conf_str(ngx_http_llmbroker_reader_t *rd,
     rc = ngx_http_llmbroker_conf_expand(rd, v, text);
     if (rc != NGX_OK) {
         return rc;
+    }
+
+    if (ngx_http_llmbroker_utf8(NGX_HTTP_LLMBROKER_UTF8_ACCEPT, text->data,
+                                text->data + text->len)
+        != NGX_HTTP_LLMBROKER_UTF8_ACCEPT)
+    {
+        return ngx_http_llmbroker_conf_invalid(rd, v, "it is no valid UTF-8");
     }
 
     for (i = 0; i < text->len; i++) {

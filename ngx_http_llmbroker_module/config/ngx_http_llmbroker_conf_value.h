@@ -86,8 +86,8 @@ ngx_int_t ngx_http_llmbroker_conf_set_list(ngx_http_llmbroker_reader_t *rd,
     void *field);
 
 /*
- * One line of text: a string or number without control characters, as it may
- * become a header (J6).  Return: as the setters.
+ * One line of text: a string or number in UTF-8 without control characters, as
+ * it may become a header (J6).  Return: as the setters.
  */
 ngx_int_t ngx_http_llmbroker_conf_str(ngx_http_llmbroker_reader_t *rd,
     ngx_http_llmbroker_yaml_t *v, ngx_str_t *text);

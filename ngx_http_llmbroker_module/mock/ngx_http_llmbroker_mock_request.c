@@ -569,14 +569,16 @@ ngx_http_llmbroker_mock_add_call(ngx_http_llmbroker_mock_ctx_t *ctx,
     ngx_memzero(&s, sizeof(ngx_http_llmbroker_mock_string_t));
     s.pool = ctx->pool;
 
+    ngx_http_llmbroker_mock_append(&s, (u_char *) "{\"text\":\"", 9);
+
     if (ctx->knobs->echo_request) {
-        ngx_http_llmbroker_mock_append(&s, (u_char *) "{\"text\":\"", 9);
         ngx_http_llmbroker_mock_echo(ctx, &s);
-        ngx_http_llmbroker_mock_append(&s, (u_char *) "\"}", 2);
 
     } else {
-        ngx_http_llmbroker_mock_printf(&s, "{\"text\":\"%V\"}", user);
+        ngx_http_llmbroker_mock_append(&s, user->data, user->len);
     }
+
+    ngx_http_llmbroker_mock_append(&s, (u_char *) "\"}", 2);
 
     t->arguments = ngx_http_llmbroker_mock_str(&s);
 
@@ -653,7 +655,8 @@ ngx_http_llmbroker_mock_add_text(ngx_http_llmbroker_mock_ctx_t *ctx,
             ngx_http_llmbroker_mock_printf(&s, "[system: %V] ", &system);
         }
 
-        ngx_http_llmbroker_mock_printf(&s, "echo: %V", user);
+        ngx_http_llmbroker_mock_append(&s, (u_char *) "echo: ", 6);
+        ngx_http_llmbroker_mock_append(&s, user->data, user->len);
     }
 
     if (s.failed) {

@@ -200,22 +200,20 @@ ngx_http_llmbroker_endpoint(ngx_http_request_t *r,
 static const ngx_http_llmbroker_path_t *
 ngx_http_llmbroker_find_path(ngx_str_t *rest)
 {
-    ngx_uint_t                        i;
     const ngx_http_llmbroker_path_t  *path;
 
-    for (i = 0; /* void */; i++) {
-        path = &ngx_http_llmbroker_paths[i];
+    for (path = ngx_http_llmbroker_paths; path->path.len; path++) {
 
         if (path->path.len == rest->len
             && ngx_memcmp(path->path.data, rest->data, rest->len) == 0)
         {
             return path;
         }
-
-        if (path->path.len == 0) {
-            return NULL;
-        }
     }
+
+    /* the last one is the root */
+
+    return (rest->len == 0) ? path : NULL;
 }
 
 

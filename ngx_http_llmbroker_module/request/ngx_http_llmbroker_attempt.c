@@ -494,6 +494,14 @@ ngx_http_llmbroker_create_request(ngx_http_request_t *r)
 
     r->upstream->request_bufs = cl;
 
+    /* or the TLS buffer keeps a short request on a reused connection */
+
+    while (cl->next) {
+        cl = cl->next;
+    }
+
+    cl->buf->flush = 1;
+
     return NGX_OK;
 }
 
