@@ -54,7 +54,7 @@ typedef struct {
     ngx_http_upstream_conf_t         upstream;
 
     ngx_msec_t                       timeout;     /* of one answer */
-    ngx_msec_t                       first_token_timeout; /* 0: none */
+    ngx_msec_t                       first_token_timeout;
 
     ngx_uint_t                       weight;      /* default 1 */
     ngx_uint_t                       priority;    /* default 0 */
@@ -79,8 +79,6 @@ struct ngx_http_llmbroker_model_s {
     ngx_array_t              defaults[NGX_HTTP_LLMBROKER_CALLS]; /* param_t */
     ngx_array_t                      overrides;   /* param_t */
     ngx_array_t                      drop;        /* ngx_str_t */
-
-    ngx_msec_t                       timeout;     /* total, of one answer */
 
     /* set when no deployment can be used: the first one's unset variable */
     ngx_str_t                        missing;

@@ -22,7 +22,6 @@ enum {
     NGX_HTTP_LLMBROKER_KEY_BASE_URL,
     NGX_HTTP_LLMBROKER_KEY_CA_FILE,
     NGX_HTTP_LLMBROKER_KEY_API_KEY,
-    NGX_HTTP_LLMBROKER_KEY_FIRST_TOKEN,
     NGX_HTTP_LLMBROKER_KEYS = 18      /* of all */
 };
 
@@ -276,8 +275,6 @@ ngx_http_llmbroker_conf_one_model(ngx_http_llmbroker_reader_t *rd,
         return NGX_ERROR;
     }
 
-    model->timeout = settings.timeout;
-
     ngx_str_null(&unset);
 
     rc = ngx_http_llmbroker_conf_model_params(rd, &settings, model);
@@ -494,14 +491,9 @@ ngx_http_llmbroker_conf_deployment(ngx_http_llmbroker_reader_t *rd,
     d->weight = settings->weight;
     d->priority = settings->priority;
     d->timeout = settings->timeout;
-    d->first_token_timeout = settings->first_token_timeout;
-
-    if (d->first_token_timeout) {
-        ngx_http_llmbroker_conf_later(rd,
-                     seen[NGX_HTTP_LLMBROKER_KEY_FIRST_TOKEN].value,
-                     NGX_HTTP_LLMBROKER_TOLD_FIRST_TOKEN,
-                     "has no effect in this version");
-    }
+    d->first_token_timeout = settings->first_token_timeout
+                                 ? settings->first_token_timeout
+                                 : settings->timeout;
 
     for (i = 0; i < NGX_HTTP_LLMBROKER_KEYS; i++) {
         if (seen[i].unset.len) {

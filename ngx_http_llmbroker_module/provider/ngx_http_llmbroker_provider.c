@@ -286,6 +286,10 @@ ngx_http_llmbroker_listed(ngx_str_t *list, u_char *p, size_t len)
 {
     u_char  *s, *end, *last;
 
+    if (list->len == 0) {
+        return 0;
+    }
+
     s = list->data;
     last = s + list->len;
 

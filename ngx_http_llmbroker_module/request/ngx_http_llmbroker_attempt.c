@@ -1178,9 +1178,7 @@ ngx_http_llmbroker_filter_data(ngx_http_llmbroker_attempt_t *at, u_char *p,
         return (rc == NGX_ERROR) ? NGX_ERROR : NGX_OK;
     }
 
-    if (ctx->ttft == (ngx_msec_t) -1) {
-        ctx->ttft = ngx_current_msec - ctx->start;
-    }
+    ngx_http_llmbroker_request_first(ctx);
 
     if (at->read == NGX_HTTP_LLMBROKER_READ_ANSWER
         && at->exchange.target->dialect->splice && !at->exchange.stream)
@@ -1397,9 +1395,7 @@ ngx_http_llmbroker_filter_flush(ngx_http_llmbroker_attempt_t *at)
         return NGX_OK;
     }
 
-    if (ctx->ttft == (ngx_msec_t) -1) {
-        ctx->ttft = ngx_current_msec - ctx->start;
-    }
+    ngx_http_llmbroker_request_first(ctx);
 
     if (!ctx->streaming
         && ngx_http_llmbroker_request_stream(ctx) != NGX_OK)

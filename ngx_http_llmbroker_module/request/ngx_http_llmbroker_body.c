@@ -150,8 +150,15 @@ ngx_http_llmbroker_body_member(ngx_http_llmbroker_scan_t *s, ngx_uint_t depth,
     body = data->body;
     level = &s->level[depth];
 
+    if (level->long_key) {
+        s->error = "a name is too long";
+        s->offset = level->key_start;
+        return NGX_DECLINED;
+    }
+
     if (ngx_http_llmbroker_body_find(body, &level->key) != NULL) {
         s->error = "duplicate member";
+        s->offset = level->key_start;
         return NGX_DECLINED;
     }
 

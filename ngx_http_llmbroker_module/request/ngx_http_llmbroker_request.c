@@ -350,9 +350,32 @@ ngx_http_llmbroker_request_start(ngx_http_llmbroker_ctx_t *ctx)
     ctx->timer.data = ctx;
     ctx->timer.log = ctx->request->connection->log;
 
-    ngx_add_timer(&ctx->timer, ctx->model->timeout);
+    ngx_add_timer(&ctx->timer, ngx_min(deployment->timeout,
+                                       deployment->first_token_timeout));
 
     return NGX_OK;
+}
+
+
+void
+ngx_http_llmbroker_request_first(ngx_http_llmbroker_ctx_t *ctx)
+{
+    ngx_http_llmbroker_deployment_t  *deployment;
+
+    if (ctx->ttft != (ngx_msec_t) -1) {
+        return;
+    }
+
+    ctx->ttft = ngx_current_msec - ctx->start;
+
+    deployment = ctx->attempt->deployment;
+
+    if (deployment->first_token_timeout < deployment->timeout
+        && ctx->timer.timer_set)
+    {
+        ngx_add_timer(&ctx->timer, deployment->timeout
+                                   - ngx_min(ctx->ttft, deployment->timeout));
+    }
 }
 
 
@@ -394,8 +417,9 @@ ngx_http_llmbroker_request_timer(ngx_event_t *ev)
 
     if (!ctx->attempt->exchange.done) {
         ngx_log_error(NGX_LOG_ERR, r->connection->log, NGX_ETIMEDOUT,
-                      "no complete answer from upstream in %Mms",
-                      ctx->model->timeout);
+                      "upstream gave no %s answer in %Mms",
+                      (ctx->ttft == (ngx_msec_t) -1) ? "first" : "complete",
+                      ngx_current_msec - ctx->start);
 
         ctx->timed_out = 1;
     }

@@ -94,6 +94,12 @@ ngx_int_t ngx_http_llmbroker_request_scan(ngx_http_llmbroker_ctx_t *ctx);
 void ngx_http_llmbroker_request(ngx_http_request_t *r);
 
 /*
+ * The answer begins: notes the time, and lets the whole answer have its time
+ * where the first token had less.  Later calls do nothing.
+ */
+void ngx_http_llmbroker_request_first(ngx_http_llmbroker_ctx_t *ctx);
+
+/*
  * Sends what an attempt has translated or passed on so far: the header of a
  * streamed answer, once.  Called with the attempt running.
  * Return: NGX_OK, NGX_ERROR.

@@ -221,14 +221,16 @@ test_configure(void)
 static void
 test_text(void)
 {
+    const char  *got;
+
     builds("{\"model\":\"alias\",\"max_tokens\":9,\"messages\":["
            "{\"role\":\"user\",\"content\":\"a\\u00e4\\\"\"}]}",
            BODY("9", "[{\"role\":\"user\",\"content\":\"a\\u00e4\\\"\"}]"),
            "a user's text keeps its escapes");
     drops("", "nothing is lost");
 
-    is_str(ex_build(CHAT, 1, ASK("")), strlen(ANSWER(",\"stream\":true")),
-           ANSWER(",\"stream\":true"), "a streamed call");
+    got = ex_build(CHAT, 1, ASK(""));
+    is_str(got, strlen(got), ANSWER(",\"stream\":true"), "a streamed call");
 
     builds("{\"max_tokens\":9,\"messages\":[{\"role\":\"user\",\"content\":["
            "{\"type\":\"text\",\"text\":\"a\"},"
@@ -475,7 +477,8 @@ test_refused(void)
     builds(ASK(",\"response_format\":{\"type\":\"json_object\"}"),
            "400 unsupported_value response_format", "JSON");
 
-#define MESSAGE(m)  "{\"messages\":[{\"role\":\"user\",\"content\":\"x\"}," m "]}"
+#define MESSAGE(m)                                                           \
+    "{\"messages\":[{\"role\":\"user\",\"content\":\"x\"}," m "]}"
 
     builds(MESSAGE("7"), "400 invalid_type messages[1]", "no object");
     builds(MESSAGE("{\"content\":\"x\"}"),

@@ -359,6 +359,9 @@ test_event_errors(void)
 
     ex_start(CHAT, 1, 0);
     is(ex_events("data: 1\n\n", 2), NGX_DECLINED, "no object");
+
+    ex_start(CHAT, 1, 0);
+    is(ex_events("data:\n\n", 2), NGX_DECLINED, "no data");
 }
 
 

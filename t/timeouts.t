@@ -1,0 +1,114 @@
+# The times a provider may take: to connect, to begin, between two pieces, and
+# in all; each for one model.
+
+use Test::Nginx::Socket 'no_plan';
+
+add_block_preprocessor(sub {
+    my $block = shift;
+
+    my $keys = $block->keys;
+    my $knobs = $block->knobs;
+
+    $block->set_value('http_config', <<"_EOC_");
+    llmbroker_config ../html/llmbroker.yaml;
+
+    log_format time '\$request_time';
+
+    server {
+        listen 127.0.0.1:\$TEST_NGINX_RAND_PORT_1;
+        location / { llmbroker_mock $knobs; }
+    }
+_EOC_
+
+    $block->set_value('user_files', <<"_EOC_");
+>>> llmbroker.yaml
+models:
+  gpt:
+    provider: openai
+    base_url: http://127.0.0.1:\$TEST_NGINX_RAND_PORT_1/v1
+    api_key: sk-test
+    $keys
+_EOC_
+
+    $block->set_value('config', <<'_EOC_');
+    location / {
+        llmbroker;
+        access_log logs/access.log time;
+    }
+_EOC_
+
+    my $stream = $block->stream ? 'true' : 'false';
+
+    $block->set_value('request', "POST /v1/chat/completions\n"
+        . qq({"model":"gpt","stream":$stream,)
+        . '"messages":[{"role":"user","content":"a b c d e f g h"}]}');
+});
+
+no_long_string();
+no_root_location();
+run_tests();
+
+__DATA__
+
+=== TEST 1: the whole answer
+--- keys: timeout: 400ms
+--- knobs: delay=3s
+--- error_code: 504
+--- response_body_like: "code":"provider_timeout"
+--- access_log eval
+qr/^0\.(39|4)\d/
+
+
+
+=== TEST 2: the first token
+--- keys: first_token_timeout: 300ms
+--- knobs: delay=3s
+--- error_code: 504
+--- response_body_like: "code":"provider_timeout"
+--- access_log eval
+qr/^0\.(29|3)\d/
+
+
+
+=== TEST 3: the first token of a stream whose header is there
+--- keys: first_token_timeout: 300ms
+--- knobs: first_delay=3s
+--- stream: 1
+--- error_code: 504
+--- response_body_like: "code":"provider_timeout"
+--- access_log eval
+qr/^0\.(29|3)\d/
+
+
+
+=== TEST 4: when it has come, the answer has all its time
+--- keys: first_token_timeout: 300ms
+--- knobs: chunks=5 spacing=150ms
+--- stream: 1
+--- response_body_like: data: \[DONE\]
+
+
+
+=== TEST 5: silence in the middle
+--- keys: idle_timeout: 300ms
+--- knobs: chunks=3 spacing=3s
+--- stream: 1
+--- response_body_like chomp
+^data: (.|\n)*"code":"provider_timeout"\}\}
+
+$
+--- access_log eval
+qr/^0\.(29|3)\d/
+
+
+
+=== TEST 6: pieces that come in time, and more than the whole may take
+--- keys: timeout: 500ms
+--- knobs: chunks=8 spacing=150ms
+--- stream: 1
+--- response_body_like chomp
+^data: (.|\n)*"code":"provider_timeout"\}\}
+
+$
+--- access_log eval
+qr/^0\.(49|5)\d/
