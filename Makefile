@@ -53,7 +53,9 @@ NGINX_BINARY =	$(OBJS)/nginx
 CONF_FLAGS =	--prefix=/usr/local/nginx --with-compat --with-debug \
 		--with-http_ssl_module --with-http_v2_module \
 		--with-http_auth_request_module --with-http_realip_module \
-		--with-http_stub_status_module
+		--with-http_stub_status_module --with-http_sub_module \
+		--with-http_addition_module --with-http_gunzip_module \
+		--with-http_slice_module --with-threads
 MAKE_GOALS =	binary modules
 nginx_opt =	$(if $(filter cc,$(1)),-O2 -g)
 endif
@@ -72,6 +74,13 @@ CC_OPT =	-O0 -g3 $(WARN)
 LD_OPT =
 else ifeq ($(BUILD),asan)
 SANITIZE =	-fsanitize=address,undefined -fno-sanitize-recover=undefined
+
+# nginx itself copies nothing from nowhere, now and then
+
+ifneq ($(NGINX_SRC),)
+SANITIZE +=	-fno-sanitize=nonnull-attribute
+endif
+
 CC_OPT =	-O1 -g -fno-omit-frame-pointer -DNGX_DEBUG_PALLOC=1 \
 		$(SANITIZE) $(WARN)
 LD_OPT =	$(SANITIZE)
@@ -98,7 +107,7 @@ RUNTIME =	$(shell $(CC) -print-file-name=$(if $(findstring \
 DEPS_BUILD =	cc@gcc libc6-dev make@make libssl-dev libpcre2-dev zlib1g-dev \
 		libyajl-dev libyaml-dev libcurl4-openssl-dev
 DEPS_RUN =	perl@perl curl@curl ca-certificates
-DEPS_TEST =	node@nodejs npm@npm chromium@chromium
+DEPS_TEST =	node@nodejs npm@npm chromium@chromium openssl@openssl
 DEPS_CHECK =	cppcheck@cppcheck
 DEPS_FUZZ =	clang@clang libclang-rt-dev
 DEPS_BENCH =	wrk@wrk
@@ -193,20 +202,24 @@ UNIT_SRCS =	$(wildcard $(DIR)/codec/*.c $(DIR)/provider/*.c) \
 		t/unit/ngx_shim.c
 UNIT_OBJS =	$(patsubst %.c,$(UNIT)/%.o,$(notdir $(UNIT_SRCS)))
 UNIT_TESTS =	$(patsubst t/unit/%.c,$(UNIT)/%,$(wildcard t/unit/test_*.c))
+UNIT_FUZZ =	$(patsubst t/fuzz/%.c,$(UNIT)/%,$(wildcard t/fuzz/fuzz_*.c))
 UNIT_LIBS =	-lyajl -lyaml -lcrypto
 UNIT_INCS =	-I $(DIR) -I t/unit -I $(OBJS) \
 		$(patsubst %,-I $(SRC)/src/%,core event event/modules \
 		os/unix http http/modules)
 
-vpath %.c $(DIR)/codec $(DIR)/provider t/unit
+vpath %.c $(DIR)/codec $(DIR)/provider t/unit t/fuzz
 
-unit: $(UNIT_TESTS)
+unit: $(UNIT_TESTS) $(UNIT_FUZZ)
 
 $(UNIT)/%.o: %.c $(OBJS)/Makefile
 	@mkdir -p $(UNIT)
 	@$(CC) $(CC_OPT) $(UNIT_INCS) -MMD -MP -c -o $@ $<
 
 $(UNIT)/test_%: $(UNIT)/test_%.o $(UNIT_OBJS)
+	@$(CC) $(SANITIZE) -o $@ $^ $(UNIT_LIBS)
+
+$(UNIT)/fuzz_%: $(UNIT)/fuzz_%.o $(UNIT)/replay.o $(UNIT_OBJS)
 	@$(CC) $(SANITIZE) -o $@ $^ $(UNIT_LIBS)
 
 .PRECIOUS: $(UNIT)/%.o
@@ -219,7 +232,8 @@ test: deps-build deps-run deps-test build ## build and run every test (BUILD=asa
 	    $(if $(findstring -j,$(MAKEFLAGS)),,-j$(shell nproc)) unit)
 	@OBJS=$(OBJS) WORK=$(WORK) NGINX_BINARY=$(TEST_NGINX) BUILD=$(BUILD) \
 	    JOBS=$(TEST_JOBS) perl t/run.pl $(or $(TEST), \
-	    $(UNIT_TESTS) $(sort $(wildcard t/*.t)) t/clients/run.sh)
+	    $(UNIT_TESTS) $(UNIT_FUZZ) $(sort $(wildcard t/*.t)) \
+	    t/clients/run.sh)
 
 
 bench: deps-build deps-run deps-bench build ## CPU per request against proxy_pass, and memory (QUICK=1 is shorter)
@@ -231,24 +245,26 @@ conformance: ## not there yet: no conformance runner in this version
 	@echo "there is no conformance runner in this version" >&2; exit 1
 
 
-FUZZERS =	$(patsubst t/fuzz/%.c,%,$(wildcard t/fuzz/fuzz_*.c))
-FUZZ_FLAGS =	-g -O1 -fno-omit-frame-pointer $(WARN) \
-		-fsanitize=fuzzer,address,undefined \
+FUZZ =		$(WORK)/fuzz
+FUZZERS =	$(patsubst t/fuzz/%.c,$(FUZZ)/%,$(wildcard t/fuzz/fuzz_*.c))
+FUZZ_OBJS =	$(patsubst %.c,$(FUZZ)/%.o,$(notdir $(UNIT_SRCS)))
+FUZZ_FLAGS =	-fsanitize=fuzzer,address,undefined \
 		-fno-sanitize-recover=undefined
 
-fuzz: deps-build deps-fuzz $(OBJS)/Makefile ## run each fuzzer for FUZZ_TIME seconds (20)
-	@mkdir -p $(WORK)/fuzz
-	@set -e; for f in $(FUZZERS); do \
-	    echo "$$f, $(FUZZ_TIME) s"; \
-	    clang $(FUZZ_FLAGS) $(UNIT_INCS) -o $(WORK)/fuzz/$$f t/fuzz/$$f.c \
-		$(UNIT_SRCS) $(UNIT_LIBS); \
-	    mkdir -p $(WORK)/fuzz/$${f#fuzz_}; \
-	    ASAN_OPTIONS=detect_leaks=0 $(WORK)/fuzz/$$f -verbosity=0 \
-		-print_final_stats=1 -timeout=10 -rss_limit_mb=1024 \
-		-max_total_time=$(FUZZ_TIME) -artifact_prefix=$(WORK)/fuzz/ \
-		$(WORK)/fuzz/$${f#fuzz_} \
-		$$(ls -d t/fuzz/corpus/$${f#fuzz_} 2>/dev/null); \
-	done
+$(FUZZ)/%.o: %.c $(OBJS)/Makefile
+	@mkdir -p $(FUZZ)
+	@clang -g -O1 -fno-omit-frame-pointer $(WARN) $(FUZZ_FLAGS) \
+	    $(UNIT_INCS) -MMD -MP -c -o $@ $<
+
+$(FUZZ)/fuzz_%: $(FUZZ)/fuzz_%.o $(FUZZ_OBJS)
+	@clang $(FUZZ_FLAGS) -o $@ $^ $(UNIT_LIBS)
+
+.PRECIOUS: $(FUZZ)/%.o
+
+-include $(wildcard $(FUZZ)/*.d)
+
+fuzz: deps-build deps-fuzz $(FUZZERS) ## run each fuzzer for FUZZ_TIME seconds (20)
+	@WORK=$(FUZZ) TIME=$(FUZZ_TIME) sh t/fuzz/run.sh $(FUZZERS)
 
 
 check: deps-build deps-check $(OBJS)/Makefile ## check style, layers and the file list, run cppcheck

@@ -4,9 +4,10 @@
 #
 #   run.pl TEST ...
 #
-# TEST is a unit test's program, a .t file or the script of the client checks,
-# which counts for itself.  The environment says with what: NGINX_BINARY, OBJS,
-# WORK and JOBS, as the Makefile sets them.
+# TEST is a unit test's program, a fuzzer's program that is fed with its corpus,
+# a .t file or the script of the client checks, which counts for itself.  The
+# environment says with what: NGINX_BINARY, OBJS, WORK and JOBS, as the Makefile
+# sets them.
 
 use strict;
 use warnings;
@@ -32,7 +33,8 @@ $ENV{UBSAN_OPTIONS} //= 'print_stacktrace=1';
 
 my ($passed, $failed) = (0, 0);
 
-run_tap(grep { !/\.sh$/ } @ARGV);
+run_corpus($_) for grep { /\/fuzz_\w+$/ } @ARGV;
+run_tap(grep { !/\.sh$|\/fuzz_\w+$/ } @ARGV);
 run_script($_) for grep { /\.sh$/ } @ARGV;
 
 print "$passed passed, $failed failed\n";
@@ -68,6 +70,32 @@ sub run_tap {
     }
 
     print $all->skipped . " skipped\n" if $all->skipped;
+}
+
+
+# what was found once must not come back: each file is a test
+
+sub run_corpus {
+    my ($program) = @_;
+
+    my ($name) = $program =~ /fuzz_(\w+)$/;
+    my ($good, $bad) = (0, 0);
+
+    for my $file (sort glob "t/fuzz/corpus/$name/*") {
+
+        if (system("$program $file >/dev/null") == 0) {
+            $good++;
+
+        } else {
+            print "$program $file failed\n";
+            $bad++;
+        }
+    }
+
+    printf "t/fuzz/corpus/%s: %d files ok\n", $name, $good;
+
+    $passed += $good;
+    $failed += $bad;
 }
 
 

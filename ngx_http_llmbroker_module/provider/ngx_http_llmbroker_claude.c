@@ -875,6 +875,10 @@ ngx_http_llmbroker_claude_annotations(ngx_http_llmbroker_exchange_t *ex,
     ngx_str_t    raw;
     ngx_pool_t  *pool;
 
+    if (c->citations.len == 0) {
+        return NGX_OK;
+    }
+
     pool = ex->temp ? ex->temp : ex->pool;
 
     p = c->citations.data;

@@ -133,9 +133,18 @@ ngx_http_llmbroker_fault_own(ngx_http_llmbroker_fault_t *fault)
         break;
 
     default:
-        if (fault->status >= 400 && fault->status < 500) {
-            return;
+
+        if (fault->status < 400 || fault->status >= 500) {
+            break;
         }
+
+        /* a number is the status once more, OpenAI's codes are words */
+
+        if (ngx_atoi(fault->code.data, fault->code.len) != NGX_ERROR) {
+            ngx_str_null(&fault->code);
+        }
+
+        return;
     }
 
     ngx_str_null(&fault->type);

@@ -75,22 +75,31 @@ for my $round (1 .. $rounds) {
     measure($_) for @cases;
 }
 
-my $base = median('us', $cases[0]);
+# a round's ratio is to proxy_pass in the same round, seconds apart
 
-printf "\n%-12s %10s %8s %8s %10s %10s %6s\n", '', 'us CPU/req', 'ratio',
-    'user us', 'system us', 'requests/s', 'busy';
+for my $case (@cases) {
+    $case->{ratio} = [map { $case->{us}[$_] / $cases[0]{us}[$_] }
+                      0 .. $rounds - 1];
+}
+
+printf "\n%-12s %10s %6s %11s %8s %10s %11s %5s\n", '', 'us CPU/req',
+    'ratio', '(all)', 'user us', 'system us', 'requests/s', 'busy';
 
 my %result = (rounds => $rounds, seconds => $seconds, cpus => $cpus,
               connections => $connections, nginx => version());
 
 for my $case (@cases) {
-    my %m = map { $_ => median($_, $case) } qw(us user system rate busy);
+    my %m = map { $_ => median($_, $case) }
+            qw(us ratio user system rate busy);
 
-    $m{ratio} = $m{us} / $base;
+    $m{rounds} = { map { $_ => $case->{$_} } qw(us ratio rate busy) };
     $result{cases}{$case->{name}} = \%m;
 
-    printf "%-12s %10.1f %8.2f %8.1f %10.1f %10.0f %5.0f%%\n", $case->{name},
-        @m{qw(us ratio user system rate busy)};
+    my @all = sort { $a <=> $b } @{ $case->{ratio} };
+
+    printf "%-12s %10.1f %6.2f %11s %8.1f %10.1f %11.0f %4.0f%%\n",
+        $case->{name}, @m{qw(us ratio)},
+        sprintf('%.2f-%.2f', @all[0, -1]), @m{qw(user system rate busy)};
 }
 
 my $ratio = $result{cases}{openai}{ratio};

@@ -129,7 +129,7 @@ ex_text(ngx_http_llmbroker_out_t *out)
         len += cl->buf->last - cl->buf->pos;
     }
 
-    if ((off_t) len != out->length) {
+    if ((off_t) len != out->length || memchr(text, '\0', len)) {
         abort();
     }
 
