@@ -75,10 +75,10 @@ LD_OPT =
 else ifeq ($(BUILD),asan)
 SANITIZE =	-fsanitize=address,undefined -fno-sanitize-recover=undefined
 
-# nginx itself copies nothing from nowhere, now and then
+# nginx itself copies nothing from nowhere, and reads words where they lie
 
 ifneq ($(NGINX_SRC),)
-SANITIZE +=	-fno-sanitize=nonnull-attribute
+SANITIZE +=	-fno-sanitize=nonnull-attribute,alignment
 endif
 
 CC_OPT =	-O1 -g -fno-omit-frame-pointer -DNGX_DEBUG_PALLOC=1 \
@@ -295,7 +295,7 @@ install: build ## install the module and, where there are none, the sample files
 
 
 clean: ## remove everything that was built
-	rm -rf objs objs-* build
+	rm -rf objs objs-* build t/servroot_*
 
 
 help: ## list the targets
