@@ -82,6 +82,8 @@ ngx_http_llmbroker_claude_file(ngx_http_llmbroker_claude_build_t *b,
     ngx_http_llmbroker_json_t          *file, *v;
     ngx_http_llmbroker_claude_block_t  *block;
 
+    block = NULL;
+
     file = ngx_http_llmbroker_json_get(part, "file");
     v = ngx_http_llmbroker_json_get(file, "file_data");
 
