@@ -4,6 +4,45 @@
  */
 
 
+/*
+ * The knobs, as "name=value" of the directive, as a header "x-mock-name" or in
+ * a script at the beginning of the last user message:
+ *
+ *   delay=T            before the response header
+ *   first_delay=T      from the header to the body
+ *   spacing=T          between two chunks of text in a stream
+ *   chunks=N           number of chunks of text; otherwise one for each word
+ *   size=N             the text is a filler of N bytes (see _text.c); streamed
+ *                      in chunks of 64 to 256 bytes
+ *   status=N           an error in the dialect's form, if N is 300 or more
+ *   body=TEXT          the body as it is, instead of the dialect's
+ *   retry_after=TEXT   a Retry-After header
+ *   encoding=NAME      a Content-Encoding header, which is not true
+ *   header=NAME:VALUE  a header, up to 8 of them
+ *   cut=N              closes the connection after N bytes of the body
+ *   stall=N            sends no more after N bytes of the body
+ *   bytes=N            sends N bytes with each write
+ *   malformed=1        breaks an event in the middle of a stream, or the end
+ *                      of a buffered answer
+ *   error_event=N      an error after N chunks of text, and the end
+ *   no_done=1          no [DONE], message_stop or finish reason (DashScope)
+ *   no_usage=1         no token counts
+ *   usage_in_finish=1  token counts in OpenAI's last chunk of a choice
+ *   cached=N           N of the prompt's tokens came from a cache
+ *   json=1             a buffered answer to a streamed request
+ *   sse=1              a stream for a buffered request
+ *   empty=1            no body
+ *   quirks=1           deviations: C16 to C18, N3
+ *   echo_request=1     the text, or an error's message, is the request as it
+ *                      came: first line, headers, empty line, body
+ *   times=N            of the directive only: its knobs are for the first N
+ *                      requests of each worker, later ones get plain answers
+ *   script=on          obeys scripts, "!mock name=value ... !"
+ *   fixed=1            the same text for every request, whose body is not
+ *                      parsed: for benchmarks
+ */
+
+
 #include "mock/ngx_http_llmbroker_mock.h"
 
 
