@@ -234,3 +234,34 @@ $
 --- stream: 1
 --- tcp_reply eval
 "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\ndata: {\0}\n\n"
+
+
+
+=== TEST 23: cut behind the finish: nothing is missing but [DONE] (S12)
+--- stream: 1
+--- tcp_reply eval
+"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
+. "Transfer-Encoding: chunked\r\n\r\n"
+. "43\r\ndata: {\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}]}\n\n"
+--- error_code: 200
+--- response_body_like chomp
+^data: \{"choices":\[\{"index":0,"delta":\{\},"finish_reason":"stop"\}\]\}
+
+data: \[DONE\]
+
+$
+
+
+
+=== TEST 24: cut within the header of a stream
+--- stream: 1
+--- tcp_reply eval
+"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nX-More: "
+
+
+
+=== TEST 25: a stream of no length
+--- stream: 1
+--- tcp_reply eval
+"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
+. "Content-Length: 0\r\n\r\n"

@@ -37,6 +37,8 @@ _EOC_
     }
 _EOC_
 
+    return if defined $block->raw_request;
+
     my $stream = $block->stream ? 'true' : 'false';
 
     $block->set_value('request', "POST /v1/chat/completions\n"
@@ -112,3 +114,18 @@ qr/^0\.(29|3)\d/
 $
 --- access_log eval
 qr/^0\.(49|5)\d/
+
+
+
+=== TEST 7: the time that the client took for its body is not the provider's
+--- keys
+first_token_timeout: 400ms
+    timeout: 600ms
+--- knobs: chunks=3 spacing=100ms
+--- raw_request eval
+["POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\n"
+ . "Connection: close\r\nContent-Length: 74\r\n\r\n"
+ . '{"model":"gpt","stream":true,',
+ '"messages":[{"role":"user","content":"a b"}]}']
+--- raw_request_middle_delay: 0.8
+--- response_body_like: data: \[DONE\]

@@ -70,6 +70,8 @@ static ngx_int_t ngx_http_llmbroker_request_id(
     ngx_http_llmbroker_attempt_t *at, ngx_str_t *name, ngx_str_t *value);
 
 static ngx_int_t ngx_http_llmbroker_filter_init(void *data);
+static ngx_int_t ngx_http_llmbroker_filter_init_events(
+    ngx_http_llmbroker_attempt_t *at);
 static ngx_int_t ngx_http_llmbroker_filter(void *data, ssize_t bytes);
 static ngx_int_t ngx_http_llmbroker_filter_chunked(
     ngx_http_llmbroker_attempt_t *at, ngx_buf_t *b);
@@ -944,7 +946,6 @@ ngx_http_llmbroker_filter_init(void *data)
 {
     ngx_http_llmbroker_attempt_t *at = data;
 
-    ngx_pool_cleanup_t   *cln;
     ngx_http_request_t   *r;
     ngx_http_upstream_t  *u;
 
@@ -967,15 +968,30 @@ ngx_http_llmbroker_filter_init(void *data)
         at->read = NGX_HTTP_LLMBROKER_READ_ANSWER;
     }
 
-    if (u->length == 0) {
-        return ngx_http_llmbroker_filter_end(at);
-    }
+    if (at->read == NGX_HTTP_LLMBROKER_READ_EVENTS) {
 
-    if (at->read != NGX_HTTP_LLMBROKER_READ_EVENTS) {
+        if (ngx_http_llmbroker_filter_init_events(at) != NGX_OK) {
+            return NGX_ERROR;
+        }
+
+    } else {
         ngx_http_llmbroker_out_init(&at->out, r->pool, NULL, u->output.tag,
                                     ngx_pagesize);
-        return NGX_OK;
     }
+
+    return (u->length == 0) ? ngx_http_llmbroker_filter_end(at) : NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_llmbroker_filter_init_events(ngx_http_llmbroker_attempt_t *at)
+{
+    ngx_pool_cleanup_t   *cln;
+    ngx_http_request_t   *r;
+    ngx_http_upstream_t  *u;
+
+    r = at->request;
+    u = r->upstream;
 
     ngx_http_llmbroker_out_init(&at->out, r->pool,
                                 at->exchange.stream ? &u->free_bufs : NULL,

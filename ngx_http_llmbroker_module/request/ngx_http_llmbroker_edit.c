@@ -369,22 +369,22 @@ ngx_http_llmbroker_edit_set(ngx_http_llmbroker_edit_t *edit, const char *name,
         change = &edit->changes[m - (ngx_http_llmbroker_member_t *)
                                     edit->body->members.elts];
         change->dropped = 0;
+        change->replaced = (m->text.len != value->len
+                            || ngx_memcmp(m->text.data, value->data,
+                                          value->len)
+                               != 0);
+        change->value = *value;
 
-        if (m->text.len == value->len
-            && ngx_memcmp(m->text.data, value->data, value->len) == 0)
-        {
-            change->replaced = 0;
-            return NGX_OK;
-        }
+        return NGX_OK;
     }
 
-    p = ngx_pnalloc(edit->pool, param.name.len + 2);
-    if (p == NULL) {
+    param.key.len = param.name.len + 2;
+    param.key.data = ngx_pnalloc(edit->pool, param.key.len);
+    if (param.key.data == NULL) {
         return NGX_ERROR;
     }
 
-    param.key.data = p;
-    param.key.len = param.name.len + 2;
+    p = param.key.data;
     *p++ = '"';
     p = ngx_cpymem(p, name, param.name.len);
     *p = '"';

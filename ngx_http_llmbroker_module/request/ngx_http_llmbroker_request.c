@@ -91,7 +91,6 @@ ngx_http_llmbroker_ctx(ngx_http_request_t *r,
 
     ctx->request = r;
     ctx->shared = shared;
-    ctx->start = ngx_current_msec;
     ctx->ttft = (ngx_msec_t) -1;
 
     ngx_http_set_ctx(r, ctx, ngx_http_llmbroker_module);
@@ -340,6 +339,10 @@ ngx_http_llmbroker_request_start(ngx_http_llmbroker_ctx_t *ctx)
         return NGX_DECLINED;
     }
 
+    /* a client's slow upload is no time of the provider's */
+
+    ctx->start = ngx_current_msec;
+
     rc = ngx_http_llmbroker_attempt_start(ctx, deployment);
 
     if (rc != NGX_OK) {
@@ -513,7 +516,13 @@ ngx_http_llmbroker_request_outcome(ngx_http_llmbroker_ctx_t *ctx)
         return NGX_ERROR;
     }
 
-    if (at->rc == NGX_OK || at->ended) {
+    /* S12: a stream that was cut may lack nothing but its end */
+
+    if (at->rc == NGX_OK || at->ended
+        || (at->rc == NGX_HTTP_BAD_GATEWAY
+            && at->read == NGX_HTTP_LLMBROKER_READ_EVENTS
+            && at->request->upstream->header_sent))
+    {
         return ngx_http_llmbroker_request_complete(ctx);
     }
 

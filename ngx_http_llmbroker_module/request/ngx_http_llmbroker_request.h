@@ -57,7 +57,7 @@ typedef struct {
     ngx_http_event_handler_pt        read_event_handler;
 
     ngx_event_t                      timer;       /* of the whole answer */
-    ngx_msec_t                       start;       /* ngx_current_msec */
+    ngx_msec_t                       start;       /* of the first attempt */
     ngx_msec_t                       ttft;        /* (ngx_msec_t) -1: none */
 
     unsigned                         scanned:1;   /* body and model are set */
