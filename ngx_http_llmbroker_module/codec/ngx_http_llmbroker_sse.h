@@ -23,6 +23,9 @@ typedef struct {
      * raw.data is NULL.
      */
     ngx_str_t                        raw;
+
+    /* of a binary stream: the type is that of an exception or error */
+    unsigned                         exception:1;
 } ngx_http_llmbroker_sse_event_t;
 
 

@@ -535,6 +535,7 @@ ngx_http_llmbroker_conf_target(ngx_http_llmbroker_reader_t *rd,
     ngx_http_llmbroker_yaml_t *v, ngx_http_llmbroker_settings_t *settings,
     ngx_http_llmbroker_model_t *model, ngx_http_llmbroker_deployment_t *d)
 {
+    ngx_int_t                             rc;
     ngx_pool_t                           *pool;
     ngx_http_llmbroker_yaml_t            *url;
     ngx_http_llmbroker_target_t          *target;
@@ -562,6 +563,7 @@ ngx_http_llmbroker_conf_target(ngx_http_llmbroker_reader_t *rd,
                                   &settings->provider);
     }
 
+    target->row = provider;
     target->provider = provider->name;
 
     if (seen[NGX_HTTP_LLMBROKER_KEY_MODEL_NAME].unset.len == 0) {
@@ -601,7 +603,20 @@ ngx_http_llmbroker_conf_target(ngx_http_llmbroker_reader_t *rd,
     target->dialect = ngx_http_llmbroker_provider_dialect(provider,
                                                           &target->base_path);
 
-    if (target->dialect->configure(pool, target) != NGX_OK) {
+    target->host = d->host_header;
+    target->calls = target->dialect->calls;
+
+    if (provider->calls) {
+        target->calls &= provider->calls;
+    }
+
+    rc = target->dialect->configure(pool, target);
+
+    if (rc == NGX_DECLINED) {
+        return ngx_http_llmbroker_conf_invalid_hidden(rd, v, target->why);
+    }
+
+    if (rc != NGX_OK) {
         return NGX_ERROR;
     }
 

@@ -12,8 +12,13 @@
  * reference and must live as long as ex->pool, unless the exchange reads
  * events (ex->temp is not NULL), from which they are copied.
  *
- * A completions call knows text and finish reason only: what else is told is
- * left out.
+ * A completions call knows text, logprobs and finish reason only: what else is
+ * told is left out.
+ *
+ * Tool calls are told as functions.  Those of a name in ex->custom reach the
+ * client as custom tool calls whose input is the member "input" of the
+ * arguments (R43, R62), and with ex->legacy the first one is a function_call
+ * (R45).
  */
 
 
@@ -71,6 +76,27 @@ ngx_int_t ngx_http_llmbroker_answer_arguments(
     ngx_str_t *inner);
 
 /*
+ * Any other member of a message, raw; in a stream a delta of its own holds
+ * it.  What a client of OpenAI does not know stands in
+ * "provider_specific_fields".
+ */
+ngx_int_t ngx_http_llmbroker_answer_member(ngx_http_llmbroker_exchange_t *ex,
+    ngx_uint_t choice, const char *name, ngx_str_t *raw);
+
+/* any other member of the answer itself, raw */
+ngx_int_t ngx_http_llmbroker_answer_top(ngx_http_llmbroker_exchange_t *ex,
+    const char *name, ngx_str_t *raw);
+
+/*
+ * Log probabilities of the tokens that were told last, as a chat's "logprobs"
+ * object or null; pieces are joined.  A completions call gets them in its own
+ * form.
+ */
+ngx_int_t ngx_http_llmbroker_answer_logprobs(
+    ngx_http_llmbroker_exchange_t *ex, ngx_uint_t choice,
+    ngx_http_llmbroker_json_t *logprobs);
+
+/*
  * Why a choice ended: "stop", "length", "tool_calls", "content_filter",
  * "function_call" (static text).  Sent once; later calls are ignored.  A tool
  * call without arguments gets "{}" before (S5).
@@ -106,6 +132,13 @@ ngx_int_t ngx_http_llmbroker_answer_ping(ngx_http_llmbroker_exchange_t *ex);
  * from ex->usage; sets ex->done.  A second call does nothing.
  */
 ngx_int_t ngx_http_llmbroker_answer_end(ngx_http_llmbroker_exchange_t *ex);
+
+/*
+ * Lets ex go on with the answer that "before" has told a part of; its usage
+ * is added when ex ends.
+ */
+void ngx_http_llmbroker_answer_continue(ngx_http_llmbroker_exchange_t *ex,
+    ngx_http_llmbroker_exchange_t *before);
 
 
 #endif /* _NGX_HTTP_LLMBROKER_ANSWER_H_INCLUDED_ */

@@ -153,13 +153,16 @@ const ngx_http_llmbroker_dialect_t  ngx_http_llmbroker_claude = {
     ngx_string("claude"),
     0,
     1 << NGX_HTTP_LLMBROKER_CHAT | 1 << NGX_HTTP_LLMBROKER_COMPLETIONS,
+    0,
     ngx_http_llmbroker_claude_configure,
     ngx_http_llmbroker_claude_build,
     NULL,
     ngx_http_llmbroker_claude_response,
     ngx_http_llmbroker_claude_event,
     ngx_http_llmbroker_claude_end,
-    ngx_http_llmbroker_claude_error
+    ngx_http_llmbroker_claude_error,
+    NULL,
+    NULL
 };
 
 

@@ -93,13 +93,16 @@ const ngx_http_llmbroker_dialect_t  ngx_http_llmbroker_openai = {
     1 << NGX_HTTP_LLMBROKER_CHAT
     | 1 << NGX_HTTP_LLMBROKER_COMPLETIONS
     | 1 << NGX_HTTP_LLMBROKER_EMBEDDINGS,
+    0,
     ngx_http_llmbroker_openai_configure,
     NULL,
     ngx_http_llmbroker_openai_check,
     ngx_http_llmbroker_openai_response,
     ngx_http_llmbroker_openai_event,
     ngx_http_llmbroker_openai_end,
-    ngx_http_llmbroker_openai_error
+    ngx_http_llmbroker_openai_error,
+    NULL,
+    NULL
 };
 
 

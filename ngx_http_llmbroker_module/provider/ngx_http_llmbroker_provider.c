@@ -27,6 +27,8 @@ const ngx_http_llmbroker_provider_t  ngx_http_llmbroker_providers[] = {
       ngx_string("https://api.openai.com/v1"),
       &ngx_http_llmbroker_openai,
       ngx_null_string,
+      NULL,
+      0,
       NULL },
 
     { ngx_string("claude"),
@@ -34,6 +36,8 @@ const ngx_http_llmbroker_provider_t  ngx_http_llmbroker_providers[] = {
       ngx_string("https://api.anthropic.com/v1"),
       &ngx_http_llmbroker_claude,
       ngx_null_string,
+      NULL,
+      0,
       NULL },
 
     { ngx_string("qwen"),
@@ -41,10 +45,12 @@ const ngx_http_llmbroker_provider_t  ngx_http_llmbroker_providers[] = {
       ngx_string("https://dashscope.aliyuncs.com/api/v1"),
       &ngx_http_llmbroker_qwen,
       ngx_string("/compatible-mode/v1"),
-      &ngx_http_llmbroker_openai },
+      &ngx_http_llmbroker_openai,
+      0,
+      NULL },
 
     { ngx_null_string, ngx_null_string, ngx_null_string, NULL,
-      ngx_null_string, NULL }
+      ngx_null_string, NULL, 0, NULL }
 };
 
 

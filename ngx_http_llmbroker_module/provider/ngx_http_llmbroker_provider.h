@@ -33,19 +33,36 @@ typedef enum {
 
 typedef struct ngx_http_llmbroker_dialect_s   ngx_http_llmbroker_dialect_t;
 typedef struct ngx_http_llmbroker_exchange_s  ngx_http_llmbroker_exchange_t;
+typedef struct ngx_http_llmbroker_provider_s  ngx_http_llmbroker_provider_t;
 
 
 /*
  * What is asked of and known about one address, made at configuration time.
- * "paths", "headers" and "inner_model" are the dialect's to fill
- * (ngx_http_llmbroker_dialect_t.configure), the rest is given to it.
+ * "paths", "headers", "inner_model", "abilities" and "why" are the dialect's
+ * to fill (ngx_http_llmbroker_dialect_t.configure), the rest is given to it.
  */
 typedef struct {
     const ngx_http_llmbroker_dialect_t  *dialect;
+    const ngx_http_llmbroker_provider_t *row;
     ngx_str_t                            provider;  /* name to show */
     ngx_str_t                            model;     /* the provider's name */
     ngx_str_t                            api_key;   /* may be empty */
+    ngx_str_t                            host;      /* of the Host header */
     ngx_str_t                            base_path; /* "/v1", no final "/" */
+
+    /* keys of the YAML file that some dialects need; may be empty */
+    ngx_str_t                            api_version;
+    ngx_str_t                            region;
+    ngx_str_t                            access_key_id;
+    ngx_str_t                            secret_access_key;
+    ngx_str_t                            session_token;
+
+    /* the YAML file's "capabilities" as a JSON object, or NULL */
+    ngx_http_llmbroker_json_t           *capabilities;
+
+    /* 1 << NGX_HTTP_LLMBROKER_CHAT | ...: what the provider serves itself;
+       of the row and the dialect */
+    ngx_uint_t                           calls;
 
     /* path and query for each kind of call; [1] when it is streamed */
     ngx_str_t                            paths[NGX_HTTP_LLMBROKER_CALLS][2];
@@ -60,6 +77,10 @@ typedef struct {
 
     /* model as the inside of a JSON string */
     ngx_str_t                            inner_model;
+
+    void                                *abilities; /* the dialect's own */
+
+    const char                          *why;       /* configure() declined */
 } ngx_http_llmbroker_target_t;
 
 
@@ -101,6 +122,25 @@ struct ngx_http_llmbroker_exchange_s {
 
     unsigned                             stream:1; /* the client's wish */
     unsigned                             usage_wanted:1; /* include_usage */
+    unsigned                             splice:1; /* the bytes of request and
+                                                      answer are passed on */
+
+    /*
+     * A completions call of several prompts that is told as one answer: this
+     * exchange is for prompt number "part", and its choices come behind the
+     * "first" choices of the parts before; build() sets "parts".
+     */
+    ngx_uint_t                           part;
+    ngx_uint_t                           parts;
+    ngx_uint_t                           first;
+
+    /* build(): what the request's form asks of the answer's */
+    ngx_array_t                         *custom;   /* of ngx_str_t, inner:
+                                                      names of custom tools */
+    ngx_str_t                            echo;     /* inner: a completion
+                                                      begins with its prompt */
+    unsigned                             legacy:1; /* function_call in place
+                                                      of tool_calls (R45) */
 
     /* build() */
     ngx_http_llmbroker_json_t           *request;  /* OpenAI's form, after
@@ -139,9 +179,14 @@ struct ngx_http_llmbroker_dialect_s {
     /* 1 << NGX_HTTP_LLMBROKER_CHAT | ...: what it can be asked */
     ngx_uint_t                           calls;
 
+    /* a stream comes in frames of application/vnd.amazon.eventstream */
+    unsigned                             frames:1;
+
     /*
-     * Fills target->paths and target->headers from the rest; at configuration
-     * time.  Return: NGX_OK, NGX_ERROR.
+     * Fills target->paths, target->headers and the like from the rest; at
+     * configuration time.  Return: NGX_OK; NGX_DECLINED when this
+     * configuration cannot work, with target->why set (static text);
+     * NGX_ERROR.
      */
     ngx_int_t  (*configure)(ngx_pool_t *pool,
         ngx_http_llmbroker_target_t *target);
@@ -157,8 +202,10 @@ struct ngx_http_llmbroker_dialect_s {
      * Checks the next piece of a buffered 200 answer that is passed on as it
      * is, and learns usage and finish reason; p == last at the end.  Only of
      * a dialect with splice.
-     * Return: NGX_OK; NGX_DECLINED when the answer is not what the call must
-     * answer, with ex->fault set; NGX_ERROR.
+     * Return: NGX_OK; at the end also NGX_DONE when the answer is usable but
+     * not well-formed, so that response() must write it anew; NGX_DECLINED
+     * when the answer is not what the call must answer, with ex->fault set;
+     * NGX_ERROR.
      */
     ngx_int_t  (*check)(ngx_http_llmbroker_exchange_t *ex, u_char *p,
         u_char *last);
@@ -200,19 +247,65 @@ struct ngx_http_llmbroker_dialect_s {
      */
     void       (*error)(ngx_http_llmbroker_exchange_t *ex, ngx_uint_t status,
         ngx_http_llmbroker_json_t *root, ngx_str_t *text);
+
+    /*
+     * A header line of the provider's answer that the core does not know; name
+     * is in lower case and may be replaced, like value, by what OpenAI says
+     * (rules H), from ex->pool.
+     * Return: NGX_OK to pass it to the client, NGX_DECLINED not to, NGX_ERROR.
+     * May be NULL.
+     */
+    ngx_int_t  (*header)(ngx_http_llmbroker_exchange_t *ex, ngx_str_t *name,
+        ngx_str_t *value);
+
+    /*
+     * Adds header lines ("Name: value\r\n") that depend on the request, to be
+     * sent behind target->headers: a signature.  Called each time a request
+     * line is made for the body, which is in memory.  May be NULL.
+     *
+     * path:   of the request line, as it is sent
+     * lines:  set; from ex->pool
+     *
+     * Return: NGX_OK, NGX_ERROR.
+     */
+    ngx_int_t  (*sign)(ngx_http_llmbroker_exchange_t *ex, ngx_str_t *path,
+        ngx_chain_t *body, time_t now, ngx_str_t *lines);
 };
 
 
-/* One word that a YAML file may write as "provider:". */
+/* What becomes of a member of a request that a provider's servers refuse. */
+typedef enum {
+    NGX_HTTP_LLMBROKER_ADAPT_DROP = 0,    /* and named as dropped */
+    NGX_HTTP_LLMBROKER_ADAPT_RENAME,      /* to "to", unless that is there */
+    NGX_HTTP_LLMBROKER_ADAPT_ONE          /* 400 unless it is 1 or null */
+} ngx_http_llmbroker_adapt_e;
+
+
+/* a table of them ends with an empty name */
 typedef struct {
     ngx_str_t                            name;
+    ngx_http_llmbroker_adapt_e           action;
+    ngx_str_t                            to;
+} ngx_http_llmbroker_adapt_t;
+
+
+/* One word that a YAML file may write as "provider:". */
+struct ngx_http_llmbroker_provider_s {
+    ngx_str_t                            name;
     ngx_str_t                            alias;      /* or empty */
-    ngx_str_t                            base_url;   /* the default */
+    ngx_str_t                            base_url;   /* the default, or empty:
+                                                        the file must say */
     const ngx_http_llmbroker_dialect_t  *dialect;
     /* another dialect when the base URL's path ends in suffix; or empty */
     ngx_str_t                            suffix;
     const ngx_http_llmbroker_dialect_t  *suffix_dialect;
-} ngx_http_llmbroker_provider_t;
+
+    /* of dialect->calls; 0: all.  Others are told as chats, or refused. */
+    ngx_uint_t                           calls;
+
+    /* a spliced request's members that need care, or NULL */
+    const ngx_http_llmbroker_adapt_t    *adapt;
+};
 
 
 extern const ngx_http_llmbroker_dialect_t  ngx_http_llmbroker_openai;

@@ -103,13 +103,16 @@ const ngx_http_llmbroker_dialect_t  ngx_http_llmbroker_qwen = {
     ngx_string("qwen"),
     0,
     1 << NGX_HTTP_LLMBROKER_CHAT | 1 << NGX_HTTP_LLMBROKER_COMPLETIONS,
+    0,
     ngx_http_llmbroker_qwen_configure,
     ngx_http_llmbroker_qwen_build,
     NULL,
     ngx_http_llmbroker_qwen_response,
     ngx_http_llmbroker_qwen_event,
     ngx_http_llmbroker_qwen_end,
-    ngx_http_llmbroker_qwen_error
+    ngx_http_llmbroker_qwen_error,
+    NULL,
+    NULL
 };
 
 

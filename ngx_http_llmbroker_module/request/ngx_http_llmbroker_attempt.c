@@ -143,7 +143,10 @@ ngx_http_llmbroker_attempt_start(ngx_http_llmbroker_ctx_t *ctx,
     ex->log = r->connection->log;
     ex->target = &deployment->target;
     ex->call = ctx->call;
+    ex->splice = ex->target->dialect->splice
+                 && (ex->target->calls & (1 << ctx->call));
     ex->created = ngx_time();
+    ex->parts = 1;
     ex->out = &at->out;
 
     ex->usage.prompt = -1;
@@ -217,7 +220,7 @@ ngx_http_llmbroker_attempt_build(ngx_http_llmbroker_attempt_t *at)
 
     ctx->stream = ex->stream;
 
-    if (!dialect->splice) {
+    if (!ex->splice) {
         return ngx_http_llmbroker_attempt_translate(at, &edit);
     }
 
@@ -1197,7 +1200,7 @@ ngx_http_llmbroker_filter_data(ngx_http_llmbroker_attempt_t *at, u_char *p,
     ngx_http_llmbroker_request_first(ctx);
 
     if (at->read == NGX_HTTP_LLMBROKER_READ_ANSWER
-        && at->exchange.target->dialect->splice && !at->exchange.stream)
+        && at->exchange.splice && !at->exchange.stream)
     {
         rc = at->exchange.target->dialect->check(&at->exchange, p, last);
 

@@ -610,8 +610,12 @@ ngx_http_llmbroker_request_complete(ngx_http_llmbroker_ctx_t *ctx)
             rc = dialect->end(ex);
         }
 
-    } else if (dialect->splice && !ex->stream) {
+    } else if (ex->splice && !ex->stream) {
         rc = dialect->check(ex, NULL, NULL);
+
+        if (rc == NGX_DONE) {
+            rc = ngx_http_llmbroker_request_answer(at);
+        }
 
     } else {
         rc = ngx_http_llmbroker_request_answer(at);

@@ -84,12 +84,19 @@ ex_start(ngx_http_llmbroker_call_e call, ngx_uint_t stream,
     name = str(ex_provider);
     provider = ngx_http_llmbroker_provider_find(&name);
 
+    ex_target.row = provider;
     ex_target.provider = provider->name;
     ex_target.model = str(ex_model);
     ex_target.api_key = str("KEY");
     ex_target.base_path = str(ex_base);
     ex_target.dialect = ngx_http_llmbroker_provider_dialect(provider,
                                                      &ex_target.base_path);
+    ex_target.host = str("api.example.com");
+    ex_target.calls = ex_target.dialect->calls;
+
+    if (provider->calls) {
+        ex_target.calls &= provider->calls;
+    }
 
     ngx_http_llmbroker_out_init(&ex_out, ex_pool, NULL, NULL, 256);
     ngx_http_llmbroker_out_init(&ex_body, ex_pool, NULL, NULL, 256);
@@ -98,6 +105,8 @@ ex_start(ngx_http_llmbroker_call_e call, ngx_uint_t stream,
     ex.log = &ngx_shim_log;
     ex.target = &ex_target;
     ex.call = call;
+    ex.splice = ex_target.dialect->splice && (ex_target.calls & (1 << call));
+    ex.parts = 1;
     ex.created = 1;
     ex.stream = stream;
     ex.usage_wanted = usage_wanted;
