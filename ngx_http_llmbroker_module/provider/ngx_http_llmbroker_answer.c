@@ -8,27 +8,23 @@
 #include <ngx_core.h>
 
 #include "provider/ngx_http_llmbroker_answer_write.h"
+#include "provider/ngx_http_llmbroker_text.h"
 
 
 #define NGX_HTTP_LLMBROKER_ANSWER_TEXT  4096
 #define NGX_HTTP_LLMBROKER_ANSWER_PART  512
 
 
-static ngx_int_t ngx_http_llmbroker_answer_choice(
-    ngx_http_llmbroker_exchange_t *ex, ngx_uint_t n,
-    ngx_http_llmbroker_answer_choice_t **choice);
 static ngx_int_t ngx_http_llmbroker_answer_new_choice(
-    ngx_http_llmbroker_exchange_t *ex, ngx_http_llmbroker_answer_choice_t *c);
-static ngx_int_t ngx_http_llmbroker_answer_keep(
-    ngx_http_llmbroker_exchange_t *ex, ngx_http_llmbroker_out_t *out,
-    ngx_str_t *text);
-static ngx_int_t ngx_http_llmbroker_answer_keep_str(
-    ngx_http_llmbroker_exchange_t *ex, ngx_str_t *dst, ngx_str_t *src);
+    ngx_http_llmbroker_exchange_t *ex, ngx_http_llmbroker_answer_t *a);
+static ngx_int_t ngx_http_llmbroker_answer_begin(
+    ngx_http_llmbroker_exchange_t *ex);
 static ngx_int_t ngx_http_llmbroker_answer_item(
     ngx_http_llmbroker_exchange_t *ex, ngx_uint_t n, ngx_uint_t block,
     ngx_str_t *raw);
 static void ngx_http_llmbroker_answer_total(
     ngx_http_llmbroker_exchange_t *ex);
+static void ngx_http_llmbroker_answer_add(ngx_int_t *n, ngx_int_t before);
 
 
 ngx_int_t
@@ -86,7 +82,7 @@ ngx_http_llmbroker_answer_text(ngx_http_llmbroker_exchange_t *ex,
         return NGX_OK;
     }
 
-    rc = ngx_http_llmbroker_answer_choice(ex, choice, &c);
+    rc = ngx_http_llmbroker_answer_choice(ex, &choice, &c);
     if (rc != NGX_OK) {
         return rc;
     }
@@ -128,7 +124,7 @@ ngx_http_llmbroker_answer_reasoning(ngx_http_llmbroker_exchange_t *ex,
     ngx_int_t                            rc;
     ngx_http_llmbroker_answer_choice_t  *c;
 
-    rc = ngx_http_llmbroker_answer_choice(ex, choice, &c);
+    rc = ngx_http_llmbroker_answer_choice(ex, &choice, &c);
     if (rc != NGX_OK || ex->call != NGX_HTTP_LLMBROKER_CHAT) {
         return rc;
     }
@@ -158,7 +154,7 @@ ngx_http_llmbroker_answer_refusal(ngx_http_llmbroker_exchange_t *ex,
         return NGX_OK;
     }
 
-    rc = ngx_http_llmbroker_answer_choice(ex, choice, &c);
+    rc = ngx_http_llmbroker_answer_choice(ex, &choice, &c);
     if (rc != NGX_OK || ex->call != NGX_HTTP_LLMBROKER_CHAT) {
         return rc;
     }
@@ -193,89 +189,81 @@ ngx_http_llmbroker_answer_annotation(ngx_http_llmbroker_exchange_t *ex,
 
 
 ngx_int_t
-ngx_http_llmbroker_answer_tool(ngx_http_llmbroker_exchange_t *ex,
-    ngx_uint_t choice, ngx_uint_t index, ngx_str_t *id, ngx_str_t *name)
-{
-    ngx_int_t                            rc;
-    ngx_http_llmbroker_answer_tool_t    *tool;
-    ngx_http_llmbroker_answer_choice_t  *c;
-
-    rc = ngx_http_llmbroker_answer_choice(ex, choice, &c);
-    if (rc != NGX_OK || ex->call != NGX_HTTP_LLMBROKER_CHAT) {
-        return rc;
-    }
-
-    if (index != c->tools.nelts || index >= NGX_HTTP_LLMBROKER_ANSWER_TOOLS) {
-        return ngx_http_llmbroker_fault(ex, 0, NULL, NULL,
-                               "The provider answered with a tool call out "
-                               "of order.");
-    }
-
-    tool = ngx_array_push(&c->tools);
-    if (tool == NULL) {
-        return NGX_ERROR;
-    }
-
-    ngx_memzero(tool, sizeof(ngx_http_llmbroker_answer_tool_t));
-
-    if (ex->stream) {
-        return ngx_http_llmbroker_answer_tool_chunk(ex, choice, c, index, id,
-                                                    name);
-    }
-
-    ngx_http_llmbroker_out_init(&tool->arguments, ex->pool, NULL, NULL,
-                                NGX_HTTP_LLMBROKER_ANSWER_PART);
-
-    if (ngx_http_llmbroker_answer_keep_str(ex, &tool->id, id) != NGX_OK) {
-        return NGX_ERROR;
-    }
-
-    return ngx_http_llmbroker_answer_keep_str(ex, &tool->name, name);
-}
-
-
-ngx_int_t
-ngx_http_llmbroker_answer_arguments(ngx_http_llmbroker_exchange_t *ex,
-    ngx_uint_t choice, ngx_uint_t index, ngx_str_t *inner)
+ngx_http_llmbroker_answer_member(ngx_http_llmbroker_exchange_t *ex,
+    ngx_uint_t choice, const char *name, ngx_str_t *raw)
 {
     ngx_int_t                            rc;
     ngx_http_llmbroker_answer_t         *a;
-    ngx_http_llmbroker_answer_tool_t    *tool;
     ngx_http_llmbroker_answer_choice_t  *c;
 
-    if (inner->len == 0) {
-        return NGX_OK;
-    }
-
-    rc = ngx_http_llmbroker_answer_choice(ex, choice, &c);
+    rc = ngx_http_llmbroker_answer_choice(ex, &choice, &c);
     if (rc != NGX_OK || ex->call != NGX_HTTP_LLMBROKER_CHAT) {
         return rc;
     }
 
-    if (index >= c->tools.nelts) {
-        return ngx_http_llmbroker_fault(ex, 0, NULL, NULL,
-                               "The provider answered with arguments of an "
-                               "unknown tool call.");
+    if (!ex->stream) {
+        if (ngx_http_llmbroker_out_copy(&c->members, ",\"", 2) != NGX_OK
+            || ngx_http_llmbroker_out_copy(&c->members, name,
+                                           ngx_strlen(name))
+               != NGX_OK
+            || ngx_http_llmbroker_out_copy(&c->members, "\":", 2) != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+
+        return ngx_http_llmbroker_answer_keep(ex, &c->members, raw);
     }
 
-    tool = c->tools.elts;
-    tool += index;
-    tool->filled = 1;
-
-    if (!ex->stream) {
-        return ngx_http_llmbroker_answer_keep(ex, &tool->arguments, inner);
+    rc = ngx_http_llmbroker_answer_role(ex, choice, c, "null");
+    if (rc != NGX_OK) {
+        return rc;
     }
 
     a = ex->answer;
 
     ngx_http_llmbroker_answer_open(ex, choice);
-    ngx_http_llmbroker_answer_lit(a, "\"tool_calls\":[{\"index\":");
-    ngx_http_llmbroker_answer_number(a, index);
-    ngx_http_llmbroker_answer_lit(a, ",\"function\":{\"arguments\":\"");
-    ngx_http_llmbroker_answer_str(a, inner);
-    ngx_http_llmbroker_answer_lit(a, "\"}}]");
+    ngx_http_llmbroker_answer_lit(a, "\"");
+    ngx_http_llmbroker_answer_put(a, name, ngx_strlen(name));
+    ngx_http_llmbroker_answer_lit(a, "\":");
+    ngx_http_llmbroker_answer_str(a, raw);
 
     return ngx_http_llmbroker_answer_close(ex, choice, NULL);
+}
+
+
+ngx_int_t
+ngx_http_llmbroker_answer_top(ngx_http_llmbroker_exchange_t *ex,
+    const char *name, ngx_str_t *raw)
+{
+    u_char                       *p;
+    size_t                        len;
+    ngx_str_t                     top;
+    ngx_http_llmbroker_answer_t  *a;
+
+    if (ngx_http_llmbroker_answer_begin(ex) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    a = ex->answer;
+    len = ngx_strlen(name);
+
+    top.len = a->tops.len + len + raw->len + sizeof(",\"\":") - 1;
+    top.data = ngx_pnalloc(ex->pool, top.len);
+    if (top.data == NULL) {
+        return NGX_ERROR;
+    }
+
+    p = ngx_cpymem(top.data, a->tops.data, a->tops.len);
+    *p++ = ','; *p++ = '"';
+    p = ngx_cpymem(p, name, len);
+    *p++ = '"'; *p++ = ':';
+    ngx_memcpy(p, raw->data, raw->len);
+
+    a->tops = top;
+
+    /* of a stream that goes on, only the chunks to come have it */
+
+    return ngx_http_llmbroker_answer_frame(ex, a);
 }
 
 
@@ -284,29 +272,20 @@ ngx_http_llmbroker_answer_finish(ngx_http_llmbroker_exchange_t *ex,
     ngx_uint_t choice, const char *reason)
 {
     ngx_int_t                            rc;
-    ngx_str_t                            empty;
-    ngx_uint_t                           i;
-    ngx_http_llmbroker_answer_tool_t    *tool;
     ngx_http_llmbroker_answer_choice_t  *c;
 
-    rc = ngx_http_llmbroker_answer_choice(ex, choice, &c);
+    rc = ngx_http_llmbroker_answer_choice(ex, &choice, &c);
     if (rc != NGX_OK || c->finish) {
         return rc;
     }
 
-    ngx_str_set(&empty, "{}");
-    tool = c->tools.elts;
+    rc = ngx_http_llmbroker_answer_close_tools(ex, choice, c);
+    if (rc != NGX_OK) {
+        return rc;
+    }
 
-    for (i = 0; i < c->tools.nelts; i++) {
-
-        if (tool[i].filled) {
-            continue;
-        }
-
-        rc = ngx_http_llmbroker_answer_arguments(ex, choice, i, &empty);
-        if (rc != NGX_OK) {
-            return rc;
-        }
+    if (ex->legacy && ngx_strcmp(reason, "tool_calls") == 0) {
+        reason = "function_call";
     }
 
     if (choice == 0) {
@@ -338,15 +317,14 @@ ngx_http_llmbroker_answer_finished(ngx_http_llmbroker_exchange_t *ex,
     ngx_http_llmbroker_answer_t         *a;
     ngx_http_llmbroker_answer_choice_t  *c;
 
-    a = ex->answer;
-
-    if (a == NULL || choice >= a->choices.nelts) {
+    if (choice >= ngx_http_llmbroker_answer_choices(ex)) {
         return 0;
     }
 
+    a = ex->answer;
     c = a->choices.elts;
 
-    return c[choice].finish != NULL;
+    return c[ex->first + choice].finish != NULL;
 }
 
 
@@ -357,7 +335,7 @@ ngx_http_llmbroker_answer_choices(ngx_http_llmbroker_exchange_t *ex)
 
     a = ex->answer;
 
-    return a ? a->choices.nelts : 0;
+    return a ? a->choices.nelts - ex->first : 0;
 }
 
 
@@ -375,25 +353,6 @@ ngx_http_llmbroker_answer_complete(ngx_http_llmbroker_exchange_t *ex)
     }
 
     return n > 0;
-}
-
-
-ngx_uint_t
-ngx_http_llmbroker_answer_tools(ngx_http_llmbroker_exchange_t *ex,
-    ngx_uint_t choice)
-{
-    ngx_http_llmbroker_answer_t         *a;
-    ngx_http_llmbroker_answer_choice_t  *c;
-
-    a = ex->answer;
-
-    if (a == NULL || choice >= a->choices.nelts) {
-        return 0;
-    }
-
-    c = a->choices.elts;
-
-    return c[choice].tools.nelts;
 }
 
 
@@ -423,7 +382,7 @@ ngx_http_llmbroker_answer_end(ngx_http_llmbroker_exchange_t *ex)
         return NGX_OK;
     }
 
-    if (ngx_http_llmbroker_answer_start(ex, NULL, NULL, NULL) != NGX_OK) {
+    if (ngx_http_llmbroker_answer_begin(ex) != NGX_OK) {
         return NGX_ERROR;
     }
 
@@ -431,71 +390,89 @@ ngx_http_llmbroker_answer_end(ngx_http_llmbroker_exchange_t *ex)
 
     ngx_http_llmbroker_answer_total(ex);
 
+    ex->done = 1;
+
+    if (ex->part + 1 < ex->parts) {
+        return NGX_OK;
+    }
+
     if (!ex->stream) {
         ngx_http_llmbroker_answer_object(ex);
-        ex->done = 1;
         return a->failed ? NGX_ERROR : NGX_OK;
     }
 
     if (ex->usage_wanted) {
         ngx_http_llmbroker_answer_str(a, &a->head);
         ngx_http_llmbroker_answer_lit(a, "]");
+        ngx_http_llmbroker_answer_str(a, &a->tops);
         ngx_http_llmbroker_answer_usage(ex);
         ngx_http_llmbroker_answer_lit(a, "}\n\n");
     }
 
     ngx_http_llmbroker_answer_lit(a, "data: [DONE]\n\n");
 
-    ex->done = 1;
-
     return a->failed ? NGX_ERROR : NGX_OK;
 }
 
 
-static ngx_int_t
+ngx_int_t
 ngx_http_llmbroker_answer_choice(ngx_http_llmbroker_exchange_t *ex,
-    ngx_uint_t n, ngx_http_llmbroker_answer_choice_t **choice)
+    ngx_uint_t *n, ngx_http_llmbroker_answer_choice_t **choice)
 {
+    ngx_int_t                            rc;
     ngx_http_llmbroker_answer_t         *a;
     ngx_http_llmbroker_answer_choice_t  *c;
 
-    if (ex->answer == NULL
-        && ngx_http_llmbroker_answer_start(ex, NULL, NULL, NULL) != NGX_OK)
-    {
+    if (ngx_http_llmbroker_answer_begin(ex) != NGX_OK) {
         return NGX_ERROR;
     }
 
     a = ex->answer;
 
-    if (n >= NGX_HTTP_LLMBROKER_ANSWER_CHOICES) {
+    if (*n >= NGX_HTTP_LLMBROKER_ANSWER_CHOICES) {
         return ngx_http_llmbroker_fault(ex, 0, NULL, NULL,
                                "The provider answered with too many "
                                "choices.");
     }
 
-    while (n >= a->choices.nelts) {
+    *n += ex->first;
 
-        c = ngx_array_push(&a->choices);
-        if (c == NULL) {
-            return NGX_ERROR;
-        }
-
-        if (ngx_http_llmbroker_answer_new_choice(ex, c) != NGX_OK) {
-            return NGX_ERROR;
+    while (*n >= a->choices.nelts) {
+        rc = ngx_http_llmbroker_answer_new_choice(ex, a);
+        if (rc != NGX_OK) {
+            return rc;
         }
     }
 
     c = a->choices.elts;
-    *choice = &c[n];
+    *choice = &c[*n];
 
     return NGX_OK;
 }
 
 
 static ngx_int_t
-ngx_http_llmbroker_answer_new_choice(ngx_http_llmbroker_exchange_t *ex,
-    ngx_http_llmbroker_answer_choice_t *c)
+ngx_http_llmbroker_answer_begin(ngx_http_llmbroker_exchange_t *ex)
 {
+    if (ex->answer) {
+        return NGX_OK;
+    }
+
+    return ngx_http_llmbroker_answer_start(ex, NULL, NULL, NULL);
+}
+
+
+static ngx_int_t
+ngx_http_llmbroker_answer_new_choice(ngx_http_llmbroker_exchange_t *ex,
+    ngx_http_llmbroker_answer_t *a)
+{
+    ngx_http_llmbroker_answer_choice_t  *c;
+
+    c = ngx_array_push(&a->choices);
+    if (c == NULL) {
+        return NGX_ERROR;
+    }
+
     ngx_memzero(c, sizeof(ngx_http_llmbroker_answer_choice_t));
 
     ngx_http_llmbroker_out_init(&c->text, ex->pool, NULL, NULL,
@@ -508,13 +485,28 @@ ngx_http_llmbroker_answer_new_choice(ngx_http_llmbroker_exchange_t *ex,
                                 NGX_HTTP_LLMBROKER_ANSWER_PART);
     ngx_http_llmbroker_out_init(&c->annotations, ex->pool, NULL, NULL,
                                 NGX_HTTP_LLMBROKER_ANSWER_PART);
+    ngx_http_llmbroker_out_init(&c->members, ex->pool, NULL, NULL,
+                                NGX_HTTP_LLMBROKER_ANSWER_PART);
 
-    return ngx_array_init(&c->tools, ex->pool, 1,
-                          sizeof(ngx_http_llmbroker_answer_tool_t));
+    if (ngx_array_init(&c->tools, ex->pool, 1,
+                       sizeof(ngx_http_llmbroker_answer_tool_t))
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    if (ex->call != NGX_HTTP_LLMBROKER_COMPLETIONS) {
+        return NGX_OK;
+    }
+
+    c->points = ngx_http_llmbroker_text_points(&ex->echo);
+
+    return ngx_http_llmbroker_answer_text(ex, a->choices.nelts - 1 - ex->first,
+                                          &ex->echo);
 }
 
 
-static ngx_int_t
+ngx_int_t
 ngx_http_llmbroker_answer_keep(ngx_http_llmbroker_exchange_t *ex,
     ngx_http_llmbroker_out_t *out, ngx_str_t *text)
 {
@@ -531,22 +523,6 @@ ngx_http_llmbroker_answer_keep(ngx_http_llmbroker_exchange_t *ex,
 
 
 static ngx_int_t
-ngx_http_llmbroker_answer_keep_str(ngx_http_llmbroker_exchange_t *ex,
-    ngx_str_t *dst, ngx_str_t *src)
-{
-    *dst = *src;
-
-    if (ex->temp == NULL || src->len == 0) {
-        return NGX_OK;
-    }
-
-    dst->data = ngx_pstrdup(ex->pool, src);
-
-    return dst->data ? NGX_OK : NGX_ERROR;
-}
-
-
-static ngx_int_t
 ngx_http_llmbroker_answer_item(ngx_http_llmbroker_exchange_t *ex,
     ngx_uint_t n, ngx_uint_t block, ngx_str_t *raw)
 {
@@ -555,7 +531,7 @@ ngx_http_llmbroker_answer_item(ngx_http_llmbroker_exchange_t *ex,
     ngx_http_llmbroker_answer_t         *a;
     ngx_http_llmbroker_answer_choice_t  *c;
 
-    rc = ngx_http_llmbroker_answer_choice(ex, n, &c);
+    rc = ngx_http_llmbroker_answer_choice(ex, &n, &c);
     if (rc != NGX_OK || ex->call != NGX_HTTP_LLMBROKER_CHAT) {
         return rc;
     }
@@ -595,14 +571,59 @@ ngx_http_llmbroker_answer_item(ngx_http_llmbroker_exchange_t *ex,
 }
 
 
+/* the sums are of this exchange and of the parts before */
+
 static void
 ngx_http_llmbroker_answer_total(ngx_http_llmbroker_exchange_t *ex)
 {
-    ngx_http_llmbroker_usage_t  *u;
+    ngx_http_llmbroker_usage_t  *u, *before;
 
     u = &ex->usage;
 
     if (u->total == -1 && (u->prompt != -1 || u->completion != -1)) {
         u->total = ngx_http_llmbroker_sum(u->prompt, u->completion);
     }
+
+    before = ((ngx_http_llmbroker_answer_t *) ex->answer)->before;
+
+    if (before == NULL) {
+        return;
+    }
+
+    ngx_http_llmbroker_answer_add(&u->prompt, before->prompt);
+    ngx_http_llmbroker_answer_add(&u->completion, before->completion);
+    ngx_http_llmbroker_answer_add(&u->total, before->total);
+    ngx_http_llmbroker_answer_add(&u->cached, before->cached);
+    ngx_http_llmbroker_answer_add(&u->cache_write, before->cache_write);
+    ngx_http_llmbroker_answer_add(&u->reasoning, before->reasoning);
+}
+
+
+static void
+ngx_http_llmbroker_answer_add(ngx_int_t *n, ngx_int_t before)
+{
+    if (before != -1) {
+        *n = ngx_http_llmbroker_sum(*n, before);
+    }
+}
+
+
+void
+ngx_http_llmbroker_answer_continue(ngx_http_llmbroker_exchange_t *ex,
+    ngx_http_llmbroker_exchange_t *before)
+{
+    ngx_http_llmbroker_answer_t  *a;
+
+    a = before->answer;
+
+    if (a == NULL) {
+        return;
+    }
+
+    a->out = ex->out;
+    a->before = &before->usage;
+
+    ex->answer = a;
+    ex->first = a->choices.nelts;
+    ex->finish_reason = before->finish_reason;
 }

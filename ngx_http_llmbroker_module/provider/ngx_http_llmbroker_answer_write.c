@@ -13,11 +13,7 @@
 static ngx_int_t ngx_http_llmbroker_answer_id(
     ngx_http_llmbroker_exchange_t *ex, ngx_str_t *id);
 static void ngx_http_llmbroker_answer_message(
-    ngx_http_llmbroker_answer_t *a, ngx_http_llmbroker_answer_choice_t *c);
-static void ngx_http_llmbroker_answer_calls(ngx_http_llmbroker_answer_t *a,
-    ngx_http_llmbroker_answer_choice_t *c);
-static void ngx_http_llmbroker_answer_kept(ngx_http_llmbroker_answer_t *a,
-    ngx_http_llmbroker_out_t *kept);
+    ngx_http_llmbroker_exchange_t *ex, ngx_http_llmbroker_answer_choice_t *c);
 
 
 void
@@ -126,14 +122,17 @@ ngx_http_llmbroker_answer_frame(ngx_http_llmbroker_exchange_t *ex,
         return NGX_OK;
     }
 
+    p = ngx_pnalloc(ex->pool, a->tops.len + sizeof("],\"usage\":null}\n\n"));
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
     /* with include_usage every chunk but the last one has "usage":null (S9) */
 
-    if (ex->usage_wanted) {
-        ngx_str_set(&a->tail, "],\"usage\":null}\n\n");
-
-    } else {
-        ngx_str_set(&a->tail, "]}\n\n");
-    }
+    a->tail.data = p;
+    a->tail.len = ngx_sprintf(p, "]%V%s}\n\n", &a->tops,
+                              ex->usage_wanted ? ",\"usage\":null" : "")
+                  - p;
 
     if (ex->call == NGX_HTTP_LLMBROKER_COMPLETIONS) {
         ngx_str_set(&open, "{\"text\":\"");
@@ -222,6 +221,15 @@ ngx_int_t
 ngx_http_llmbroker_answer_close(ngx_http_llmbroker_exchange_t *ex,
     ngx_uint_t n, const char *finish)
 {
+    return ngx_http_llmbroker_answer_close_logprobs(ex, n, finish, NULL);
+}
+
+
+ngx_int_t
+ngx_http_llmbroker_answer_close_logprobs(ngx_http_llmbroker_exchange_t *ex,
+    ngx_uint_t n, const char *finish,
+    ngx_http_llmbroker_answer_logprobs_t *logprobs)
+{
     ngx_http_llmbroker_answer_t  *a;
 
     a = ex->answer;
@@ -234,7 +242,8 @@ ngx_http_llmbroker_answer_close(ngx_http_llmbroker_exchange_t *ex,
         ngx_http_llmbroker_answer_lit(a, "}");
     }
 
-    ngx_http_llmbroker_answer_lit(a, ",\"logprobs\":null,\"finish_reason\":");
+    ngx_http_llmbroker_answer_write_logprobs(ex, logprobs);
+    ngx_http_llmbroker_answer_lit(a, ",\"finish_reason\":");
 
     if (finish) {
         ngx_http_llmbroker_answer_lit(a, "\"");
@@ -292,43 +301,6 @@ ngx_http_llmbroker_answer_chunk(ngx_http_llmbroker_exchange_t *ex,
 }
 
 
-/* an answer that begins with a tool call has both in one chunk (S2) */
-
-ngx_int_t
-ngx_http_llmbroker_answer_tool_chunk(ngx_http_llmbroker_exchange_t *ex,
-    ngx_uint_t n, ngx_http_llmbroker_answer_choice_t *c, ngx_uint_t index,
-    ngx_str_t *id, ngx_str_t *name)
-{
-    ngx_http_llmbroker_answer_t  *a;
-
-    a = ex->answer;
-
-    ngx_http_llmbroker_answer_open(ex, n);
-
-    if (!c->role) {
-        ngx_http_llmbroker_answer_lit(a,
-                                      "\"role\":\"assistant\","
-                                      "\"content\":null,");
-    }
-
-    ngx_http_llmbroker_answer_lit(a, "\"tool_calls\":[{\"index\":");
-    ngx_http_llmbroker_answer_number(a, index);
-    ngx_http_llmbroker_answer_lit(a, ",\"id\":\"");
-    ngx_http_llmbroker_answer_str(a, id);
-    ngx_http_llmbroker_answer_lit(a, "\",\"type\":\"function\","
-                                  "\"function\":{\"name\":\"");
-    ngx_http_llmbroker_answer_str(a, name);
-    ngx_http_llmbroker_answer_lit(a, "\",\"arguments\":\"\"}}]");
-
-    if (!c->role) {
-        ngx_http_llmbroker_answer_lit(a, ",\"refusal\":null");
-        c->role = 1;
-    }
-
-    return ngx_http_llmbroker_answer_close(ex, n, NULL);
-}
-
-
 void
 ngx_http_llmbroker_answer_usage(ngx_http_llmbroker_exchange_t *ex)
 {
@@ -373,6 +345,7 @@ void
 ngx_http_llmbroker_answer_object(ngx_http_llmbroker_exchange_t *ex)
 {
     ngx_uint_t                           i;
+    const char                          *finish;
     ngx_http_llmbroker_answer_t         *a;
     ngx_http_llmbroker_answer_choice_t  *c;
 
@@ -396,18 +369,19 @@ ngx_http_llmbroker_answer_object(ngx_http_llmbroker_exchange_t *ex)
         } else {
             ngx_http_llmbroker_answer_lit(a, "{\"index\":");
             ngx_http_llmbroker_answer_number(a, i);
-            ngx_http_llmbroker_answer_message(a, &c[i]);
+            ngx_http_llmbroker_answer_message(ex, &c[i]);
         }
 
-        ngx_http_llmbroker_answer_lit(a, ",\"logprobs\":null,"
-                                      "\"finish_reason\":\"");
+        ngx_http_llmbroker_answer_write_logprobs(ex, c[i].logprobs);
+        ngx_http_llmbroker_answer_lit(a, ",\"finish_reason\":\"");
 
         if (c[i].finish) {
             ngx_http_llmbroker_answer_put(a, c[i].finish,
                                           ngx_strlen(c[i].finish));
 
         } else if (c[i].tools.nelts) {
-            ngx_http_llmbroker_answer_lit(a, "tool_calls");
+            finish = ex->legacy ? "function_call" : "tool_calls";
+            ngx_http_llmbroker_answer_put(a, finish, ngx_strlen(finish));
 
         } else {
             ngx_http_llmbroker_answer_lit(a, "stop");
@@ -417,6 +391,7 @@ ngx_http_llmbroker_answer_object(ngx_http_llmbroker_exchange_t *ex)
     }
 
     ngx_http_llmbroker_answer_lit(a, "]");
+    ngx_http_llmbroker_answer_str(a, &a->tops);
 
     if (ex->usage.total != -1) {
         ngx_http_llmbroker_answer_usage(ex);
@@ -427,9 +402,13 @@ ngx_http_llmbroker_answer_object(ngx_http_llmbroker_exchange_t *ex)
 
 
 static void
-ngx_http_llmbroker_answer_message(ngx_http_llmbroker_answer_t *a,
+ngx_http_llmbroker_answer_message(ngx_http_llmbroker_exchange_t *ex,
     ngx_http_llmbroker_answer_choice_t *c)
 {
+    ngx_http_llmbroker_answer_t  *a;
+
+    a = ex->answer;
+
     ngx_http_llmbroker_answer_lit(a, ",\"message\":{\"role\":\"assistant\","
                                   "\"content\":");
 
@@ -472,47 +451,17 @@ ngx_http_llmbroker_answer_message(ngx_http_llmbroker_answer_t *a,
     }
 
     if (c->tools.nelts) {
-        ngx_http_llmbroker_answer_calls(a, c);
+        ngx_http_llmbroker_answer_calls(ex, c);
     }
 
+    ngx_http_llmbroker_answer_kept(a, &c->members);
     ngx_http_llmbroker_answer_lit(a, "}");
-}
-
-
-static void
-ngx_http_llmbroker_answer_calls(ngx_http_llmbroker_answer_t *a,
-    ngx_http_llmbroker_answer_choice_t *c)
-{
-    ngx_uint_t                         i;
-    ngx_http_llmbroker_answer_tool_t  *tool;
-
-    tool = c->tools.elts;
-
-    ngx_http_llmbroker_answer_lit(a, ",\"tool_calls\":[");
-
-    for (i = 0; i < c->tools.nelts; i++) {
-
-        if (i > 0) {
-            ngx_http_llmbroker_answer_lit(a, ",");
-        }
-
-        ngx_http_llmbroker_answer_lit(a, "{\"id\":\"");
-        ngx_http_llmbroker_answer_str(a, &tool[i].id);
-        ngx_http_llmbroker_answer_lit(a, "\",\"type\":\"function\","
-                                      "\"function\":{\"name\":\"");
-        ngx_http_llmbroker_answer_str(a, &tool[i].name);
-        ngx_http_llmbroker_answer_lit(a, "\",\"arguments\":\"");
-        ngx_http_llmbroker_answer_kept(a, &tool[i].arguments);
-        ngx_http_llmbroker_answer_lit(a, "\"}}");
-    }
-
-    ngx_http_llmbroker_answer_lit(a, "]");
 }
 
 
 /* what was kept lives as long as the request: it is not copied again */
 
-static void
+void
 ngx_http_llmbroker_answer_kept(ngx_http_llmbroker_answer_t *a,
     ngx_http_llmbroker_out_t *kept)
 {
