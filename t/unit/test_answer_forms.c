@@ -85,8 +85,8 @@ test_custom(void)
                         "\"arguments\":\"\"}}],\"refusal\":null", "null")
                   CHUNK("i", "v", "\"tool_calls\":[{\"index\":0,\"function\":"
                         "{\"arguments\":\"{}\"}}]", "null")
-                  CHUNK("i", "v", "\"tool_calls\":[{\"index\":1,\"id\":\"t\",\"type\":"
-                        "\"custom\",\"custom\":{\"name\":\"sql\","
+                  CHUNK("i", "v", "\"tool_calls\":[{\"index\":1,\"id\":\"t\","
+                        "\"type\":\"custom\",\"custom\":{\"name\":\"sql\","
                         "\"input\":\"\"}}]", "null")
                   CHUNK("i", "v", "\"tool_calls\":[{\"index\":1,\"custom\":"
                         "{\"input\":\"a\\n\\\"b\"}}]", "null")
