@@ -85,5 +85,19 @@ void ngx_http_llmbroker_attempt_abort(ngx_http_llmbroker_attempt_t *at);
 ngx_int_t ngx_http_llmbroker_attempt_text(ngx_http_llmbroker_attempt_t *at,
     ngx_str_t *text);
 
+/* ngx_http_upstream_t.process_header, at the beginning of a response */
+ngx_int_t ngx_http_llmbroker_attempt_status_line(ngx_http_request_t *r);
+
+/* ngx_http_upstream_t.input_filter_init and input_filter; data: the attempt */
+ngx_int_t ngx_http_llmbroker_attempt_filter_init(void *data);
+ngx_int_t ngx_http_llmbroker_attempt_filter(void *data, ssize_t bytes);
+
+/*
+ * The provider's message is unusable: ends the attempt with the fault "The
+ * provider sent <what>.".
+ */
+void ngx_http_llmbroker_attempt_bad(ngx_http_llmbroker_attempt_t *at,
+    const char *what);
+
 
 #endif /* _NGX_HTTP_LLMBROKER_ATTEMPT_H_INCLUDED_ */

@@ -1,0 +1,577 @@
+
+/*
+ * Copyright (C) LLMBroker contributors
+ *
+ * The body of a provider's response: an input filter of the unbuffered
+ * upstream, which keeps an answer or reads events.
+ */
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_http.h>
+
+#include "ngx_http_llmbroker_compat.h"
+#include "request/ngx_http_llmbroker_attempt.h"
+
+
+/* an answer is complete, its HTTP message is not: msec */
+#define NGX_HTTP_LLMBROKER_LINGER     500
+
+/* buffers for pieces of an answer beyond the first, bytes */
+#define NGX_HTTP_LLMBROKER_PIECE_MIN  1024
+#define NGX_HTTP_LLMBROKER_PIECE_MAX  65536
+
+
+static ngx_int_t ngx_http_llmbroker_filter_init_events(
+    ngx_http_llmbroker_attempt_t *at);
+static ngx_int_t ngx_http_llmbroker_filter_chunked(
+    ngx_http_llmbroker_attempt_t *at, ngx_buf_t *b);
+static ngx_int_t ngx_http_llmbroker_filter_end(
+    ngx_http_llmbroker_attempt_t *at);
+static ngx_int_t ngx_http_llmbroker_filter_data(
+    ngx_http_llmbroker_attempt_t *at, u_char *p, u_char *last);
+static ngx_int_t ngx_http_llmbroker_filter_keep(
+    ngx_http_llmbroker_attempt_t *at, u_char *p, u_char *last);
+static ngx_int_t ngx_http_llmbroker_filter_next_piece(
+    ngx_http_llmbroker_attempt_t *at, ngx_buf_t *b);
+static ngx_int_t ngx_http_llmbroker_filter_event(void *data,
+    ngx_http_llmbroker_sse_event_t *event);
+static ngx_int_t ngx_http_llmbroker_filter_pass(
+    ngx_http_llmbroker_attempt_t *at, ngx_http_llmbroker_sse_event_t *event);
+static ngx_int_t ngx_http_llmbroker_filter_flush(
+    ngx_http_llmbroker_attempt_t *at);
+static void ngx_http_llmbroker_filter_stop(ngx_http_llmbroker_attempt_t *at);
+static void ngx_http_llmbroker_destroy_pool(void *data);
+
+
+ngx_int_t
+ngx_http_llmbroker_attempt_filter_init(void *data)
+{
+    ngx_http_llmbroker_attempt_t *at = data;
+
+    ngx_http_request_t   *r;
+    ngx_http_upstream_t  *u;
+
+    r = at->request;
+    u = r->upstream;
+
+    ngx_http_llmbroker_fix_recv(u->peer.connection);
+
+    if (u->headers_in.chunked) {
+        u->length = 1;
+
+    } else {
+        u->length = u->headers_in.content_length_n;
+    }
+
+    if (u->headers_in.status_n >= 300) {
+        at->read = NGX_HTTP_LLMBROKER_READ_ERROR;
+
+    } else if (at->read != NGX_HTTP_LLMBROKER_READ_EVENTS) {
+        at->read = NGX_HTTP_LLMBROKER_READ_ANSWER;
+    }
+
+    if (at->read == NGX_HTTP_LLMBROKER_READ_EVENTS) {
+
+        if (ngx_http_llmbroker_filter_init_events(at) != NGX_OK) {
+            return NGX_ERROR;
+        }
+
+    } else {
+        ngx_http_llmbroker_out_init(&at->out, r->pool, NULL, u->output.tag,
+                                    ngx_pagesize);
+    }
+
+    return (u->length == 0) ? ngx_http_llmbroker_filter_end(at) : NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_llmbroker_filter_init_events(ngx_http_llmbroker_attempt_t *at)
+{
+    ngx_pool_cleanup_t   *cln;
+    ngx_http_request_t   *r;
+    ngx_http_upstream_t  *u;
+
+    r = at->request;
+    u = r->upstream;
+
+    ngx_http_llmbroker_out_init(&at->out, r->pool,
+                                at->exchange.stream ? &u->free_bufs : NULL,
+                                u->output.tag, ngx_pagesize);
+
+    ngx_http_llmbroker_sse_init(&at->sse, r->pool,
+                                NGX_HTTP_LLMBROKER_MAX_EVENT,
+                                ngx_http_llmbroker_filter_event, at);
+
+    cln = ngx_pool_cleanup_add(r->pool, 0);
+    if (cln == NULL) {
+        return NGX_ERROR;
+    }
+
+    at->exchange.temp = ngx_create_pool(2048, r->connection->log);
+    if (at->exchange.temp == NULL) {
+        return NGX_ERROR;
+    }
+
+    cln->handler = ngx_http_llmbroker_destroy_pool;
+    cln->data = at->exchange.temp;
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_http_llmbroker_destroy_pool(void *data)
+{
+    ngx_pool_t *pool = data;
+
+    ngx_destroy_pool(pool);
+}
+
+
+ngx_int_t
+ngx_http_llmbroker_attempt_filter(void *data, ssize_t bytes)
+{
+    ngx_http_llmbroker_attempt_t *at = data;
+
+    ngx_int_t             rc;
+    ngx_buf_t            *b;
+    ngx_http_upstream_t  *u;
+
+    u = at->request->upstream;
+    b = &u->buffer;
+
+    /*
+     * "last" must move on although the bytes may be copied: a full buffer is
+     * what stops nginx from reading a provider that is faster than the client
+     */
+
+    b->pos = b->last;
+    b->last += bytes;
+
+    if (at->ended) {
+        /* bytes behind the end of the response: never reuse the connection */
+        u->keepalive = 0;
+        return NGX_OK;
+    }
+
+    if (u->headers_in.chunked) {
+        rc = ngx_http_llmbroker_filter_chunked(at, b);
+
+    } else if (u->length == -1) {
+        rc = ngx_http_llmbroker_filter_data(at, b->pos, b->last);
+
+    } else {
+        bytes = ngx_min((off_t) bytes, u->length);
+
+        rc = ngx_http_llmbroker_filter_data(at, b->pos, b->pos + bytes);
+
+        if (!at->failed && !at->ended) {
+            u->length -= bytes;
+
+            if (rc == NGX_OK && u->length == 0) {
+                rc = ngx_http_llmbroker_filter_end(at);
+
+                if (b->pos + bytes != b->last) {
+                    u->keepalive = 0;
+                }
+            }
+        }
+    }
+
+    if (rc != NGX_OK) {
+        at->no_memory = 1;
+        return NGX_ERROR;
+    }
+
+    if (at->read == NGX_HTTP_LLMBROKER_READ_EVENTS) {
+        return ngx_http_llmbroker_filter_flush(at);
+    }
+
+    if (at->failed || at->ended) {
+        return NGX_OK;
+    }
+
+    return ngx_http_llmbroker_filter_next_piece(at, b);
+}
+
+
+static ngx_int_t
+ngx_http_llmbroker_filter_chunked(ngx_http_llmbroker_attempt_t *at,
+    ngx_buf_t *b)
+{
+    u_char     *last;
+    ngx_int_t   rc;
+
+    for ( ;; ) {
+
+        rc = ngx_http_llmbroker_parse_chunked(at->request, b, &at->chunked);
+
+        if (rc == NGX_OK) {
+
+            /* a chunk has been parsed successfully */
+
+            last = b->pos + ngx_min(at->chunked.size,
+                                    (off_t) (b->last - b->pos));
+
+            rc = ngx_http_llmbroker_filter_data(at, b->pos, last);
+
+            if (rc != NGX_OK || at->failed) {
+                return rc;
+            }
+
+            at->chunked.size -= last - b->pos;
+            b->pos = last;
+
+            continue;
+        }
+
+        if (rc == NGX_DONE) {
+
+            /* a whole response has been parsed successfully */
+
+            rc = ngx_http_llmbroker_filter_end(at);
+
+            if (b->pos != b->last) {
+                at->request->upstream->keepalive = 0;
+            }
+
+            return rc;
+        }
+
+        if (rc == NGX_AGAIN) {
+            return NGX_OK;
+        }
+
+        /* invalid response */
+
+        ngx_log_error(NGX_LOG_ERR, at->request->connection->log, 0,
+                      "upstream sent invalid chunked response");
+        ngx_http_llmbroker_attempt_bad(at, "an invalid chunked body");
+
+        return NGX_OK;
+    }
+}
+
+
+/* the response is complete as HTTP knows it: the connection can be reused */
+
+static ngx_int_t
+ngx_http_llmbroker_filter_end(ngx_http_llmbroker_attempt_t *at)
+{
+    ngx_http_upstream_t  *u;
+
+    u = at->request->upstream;
+
+    at->ended = 1;
+
+    u->length = 0;
+    u->keepalive = !u->headers_in.connection_close;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_llmbroker_filter_data(ngx_http_llmbroker_attempt_t *at, u_char *p,
+    u_char *last)
+{
+    ngx_int_t                  rc;
+    ngx_http_llmbroker_ctx_t  *ctx;
+
+    if (p == last) {
+        return NGX_OK;
+    }
+
+    ctx = at->ctx;
+
+    if (at->read == NGX_HTTP_LLMBROKER_READ_EVENTS) {
+
+        rc = ngx_http_llmbroker_sse(&at->sse, p, last);
+
+        if (rc == NGX_DECLINED && !at->failed) {
+            ngx_http_llmbroker_attempt_bad(at, "an invalid event");
+        }
+
+        return (rc == NGX_ERROR) ? NGX_ERROR : NGX_OK;
+    }
+
+    ngx_http_llmbroker_request_first(ctx);
+
+    if (at->read == NGX_HTTP_LLMBROKER_READ_ANSWER
+        && at->exchange.splice && !at->exchange.stream)
+    {
+        rc = at->exchange.target->dialect->check(&at->exchange, p, last);
+
+        if (rc == NGX_DECLINED) {
+            at->failed = 1;
+            ngx_http_llmbroker_filter_stop(at);
+            return NGX_OK;
+        }
+
+        if (rc != NGX_OK) {
+            return rc;
+        }
+    }
+
+    return ngx_http_llmbroker_filter_keep(at, p, last);
+}
+
+
+/* keeps the piece [p, last) of a body where it was read */
+
+static ngx_int_t
+ngx_http_llmbroker_filter_keep(ngx_http_llmbroker_attempt_t *at, u_char *p,
+    u_char *last)
+{
+    off_t         max;
+    ngx_buf_t    *b;
+    ngx_pool_t   *pool;
+    ngx_chain_t  *cl;
+
+    max = (at->read == NGX_HTTP_LLMBROKER_READ_ERROR)
+              ? NGX_HTTP_LLMBROKER_MAX_ERROR : NGX_HTTP_LLMBROKER_MAX_ANSWER;
+
+    if (at->received + (last - p) > max) {
+
+        if (at->read == NGX_HTTP_LLMBROKER_READ_ERROR) {
+            /* its beginning will do */
+            ngx_http_llmbroker_filter_stop(at);
+            return NGX_OK;
+        }
+
+        ngx_http_llmbroker_attempt_bad(at, "an answer that is too large");
+        return NGX_OK;
+    }
+
+    at->received += last - p;
+
+    if (at->last_answer && at->last_answer->buf->last == p) {
+        at->last_answer->buf->last = last;
+        return NGX_OK;
+    }
+
+    pool = at->exchange.pool;
+
+    b = ngx_calloc_buf(pool);
+    cl = ngx_alloc_chain_link(pool);
+
+    if (b == NULL || cl == NULL) {
+        return NGX_ERROR;
+    }
+
+    b->memory = 1;
+    b->start = p;
+    b->pos = p;
+    b->last = last;
+
+    cl->buf = b;
+    cl->next = NULL;
+
+    if (at->last_answer) {
+        at->last_answer->next = cl;
+
+    } else {
+        at->answer = cl;
+    }
+
+    at->last_answer = cl;
+
+    return NGX_OK;
+}
+
+
+/*
+ * Lets the upstream's read buffer begin behind what was kept, so that the
+ * next bytes arrive there instead of over it; a new one when it is full.
+ */
+
+static ngx_int_t
+ngx_http_llmbroker_filter_next_piece(ngx_http_llmbroker_attempt_t *at,
+    ngx_buf_t *b)
+{
+    size_t                size;
+    ngx_http_upstream_t  *u;
+
+    u = at->request->upstream;
+
+    if (b->end - b->last >= NGX_HTTP_LLMBROKER_PIECE_MIN) {
+        b->start = b->last;
+        return NGX_OK;
+    }
+
+    size = NGX_HTTP_LLMBROKER_PIECE_MAX;
+
+    if (!u->headers_in.chunked && u->length > 0) {
+        size = (size_t) ngx_min(u->length, (off_t) size);
+        size = ngx_max(size, NGX_HTTP_LLMBROKER_PIECE_MIN);
+    }
+
+    b->start = ngx_palloc(at->exchange.pool, size);
+    if (b->start == NULL) {
+        at->no_memory = 1;
+        return NGX_ERROR;
+    }
+
+    b->pos = b->start;
+    b->last = b->start;
+    b->end = b->start + size;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_llmbroker_filter_event(void *data,
+    ngx_http_llmbroker_sse_event_t *event)
+{
+    ngx_http_llmbroker_attempt_t *at = data;
+
+    ngx_int_t                       rc;
+    ngx_http_llmbroker_exchange_t  *ex;
+
+    ex = &at->exchange;
+
+    if (ex->done) {
+        /* section 8: what follows the end of an answer is ignored */
+        return NGX_OK;
+    }
+
+    rc = ex->target->dialect->event(ex, event);
+
+    if (rc == NGX_DONE) {
+        rc = ngx_http_llmbroker_filter_pass(at, event);
+    }
+
+    ngx_reset_pool(ex->temp);
+
+    if (rc == NGX_DECLINED) {
+        at->failed = 1;
+        ngx_http_llmbroker_filter_stop(at);
+    }
+
+    return rc;
+}
+
+
+static ngx_int_t
+ngx_http_llmbroker_filter_pass(ngx_http_llmbroker_attempt_t *at,
+    ngx_http_llmbroker_sse_event_t *event)
+{
+    u_char  *p, *last, *lf;
+
+    if (event->raw.data) {
+        return ngx_http_llmbroker_out_refer(&at->out, event->raw.data,
+                                            event->raw.len);
+    }
+
+    if (ngx_http_llmbroker_out_copy(&at->out, "data: ", 6) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    /* several data lines: in JSON a line feed between them is but space */
+
+    p = event->data.data;
+    last = p + event->data.len;
+
+    while (p < last) {
+        lf = memchr(p, LF, last - p);
+
+        if (lf == NULL) {
+            lf = last;
+        }
+
+        if (ngx_http_llmbroker_out_copy(&at->out, p, lf - p) != NGX_OK) {
+            return NGX_ERROR;
+        }
+
+        if (lf < last
+            && ngx_http_llmbroker_out_copy(&at->out, " ", 1) != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+
+        p = lf + 1;
+    }
+
+    return ngx_http_llmbroker_out_copy(&at->out, "\n\n", 2);
+}
+
+
+/* hands what the last read has brought to nginx, to be flushed at once */
+
+static ngx_int_t
+ngx_http_llmbroker_filter_flush(ngx_http_llmbroker_attempt_t *at)
+{
+    ngx_chain_t               *cl, **ll;
+    ngx_http_upstream_t       *u;
+    ngx_http_llmbroker_ctx_t  *ctx;
+
+    ctx = at->ctx;
+
+    if (!at->exchange.stream || at->out.chain == NULL) {
+        return NGX_OK;
+    }
+
+    ngx_http_llmbroker_request_first(ctx);
+
+    if (!ctx->streaming
+        && ngx_http_llmbroker_request_stream(ctx) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    u = at->request->upstream;
+
+    for (ll = &u->out_bufs; *ll; ll = &(*ll)->next) { /* void */ }
+
+    *ll = ngx_http_llmbroker_out_take(&at->out);
+
+    for (cl = *ll; cl->next; cl = cl->next) { /* void */ }
+
+    cl->buf->flush = 1;
+
+    if (at->exchange.done && !at->ended) {
+        /* wait for the end of the message, but not for long */
+        ngx_add_timer(&ctx->timer, NGX_HTTP_LLMBROKER_LINGER);
+    }
+
+    return NGX_OK;
+}
+
+
+/* ends the upstream when all is sent, without reusing its connection */
+
+static void
+ngx_http_llmbroker_filter_stop(ngx_http_llmbroker_attempt_t *at)
+{
+    at->ended = 1;
+    at->request->upstream->length = 0;
+    at->request->upstream->keepalive = 0;
+}
+
+
+void
+ngx_http_llmbroker_attempt_bad(ngx_http_llmbroker_attempt_t *at,
+    const char *what)
+{
+    u_char  *p;
+    size_t   len;
+
+    at->failed = 1;
+    at->exchange.fault.status = 0;
+
+    len = sizeof("The provider sent .") - 1 + ngx_strlen(what);
+
+    p = ngx_pnalloc(at->exchange.pool, len);
+
+    if (p) {
+        at->exchange.fault.message.data = p;
+        at->exchange.fault.message.len = len;
+        (void) ngx_sprintf(p, "The provider sent %s.", what);
+    }
+
+    ngx_http_llmbroker_filter_stop(at);
+}
