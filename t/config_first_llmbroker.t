@@ -124,7 +124,6 @@ models:
     provider: openai
     base_url: http://127.0.0.1:1/v1
     fallbacks: [b]
-    capabilities: {tools: true}
     deployments:
       - {weight: 3}
       - {priority: 2}
@@ -138,7 +137,6 @@ GET /v1/models
 --- error_log
 proxy.enable_response_cache has no effect in this version in
 models.a.fallbacks has no effect in this version in
-models.a.capabilities has no effect in this version in
 models.a.deployments has several entries, of which this version uses one in
 
 

@@ -30,6 +30,7 @@ typedef struct {
     ngx_str_t                        default_model;
     ngx_uint_t                       injection;
     ngx_uint_t                       request_logging;
+    ngx_uint_t                       dry_run;
     ngx_msec_t                       timeout;
     ngx_uint_t                       strict_env;
     ngx_uint_t                       response_cache;
@@ -107,6 +108,9 @@ static const ngx_http_llmbroker_conf_key_t
 
     ngx_http_llmbroker_conf_setting("timeout",
         ngx_http_llmbroker_conf_set_msec, timeout, 1, 0),
+
+    ngx_http_llmbroker_conf_setting("allow_dry_run",
+        ngx_http_llmbroker_conf_set_flag, dry_run, 0, 0),
 
     ngx_http_llmbroker_conf_setting("strict_env",
         ngx_http_llmbroker_conf_set_flag, strict_env, 0, 0),
@@ -329,6 +333,7 @@ ngx_http_llmbroker_conf_sections(ngx_http_llmbroker_reader_t *rd,
 
     conf->injection = settings.injection;
     conf->request_logging = settings.request_logging;
+    conf->dry_run = settings.dry_run;
     rd->timeout = settings.timeout;
 
     if (ngx_http_llmbroker_conf_foreign(rd, &sections, &settings) != NGX_OK) {

@@ -105,6 +105,7 @@ typedef struct {
 
     unsigned                         injection:1; /* default on */
     unsigned                         request_logging:1; /* default on */
+    unsigned                         dry_run:1;   /* clients may ask for it */
     unsigned                         auth:1;      /* client keys are needed */
     unsigned                         any_origin:1;
 

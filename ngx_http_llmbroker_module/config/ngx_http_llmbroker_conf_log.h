@@ -23,7 +23,6 @@
 /* what is told once, however many models have it */
 #define NGX_HTTP_LLMBROKER_TOLD_FALLBACKS     0x01
 #define NGX_HTTP_LLMBROKER_TOLD_DEPLOYMENTS   0x02
-#define NGX_HTTP_LLMBROKER_TOLD_CAPABILITIES  0x04
 
 
 typedef struct {

@@ -4,54 +4,13 @@
  */
 
 
-#include "config/ngx_http_llmbroker_conf_endpoint.h"
 #include "config/ngx_http_llmbroker_conf_model.h"
 #include "config/ngx_http_llmbroker_conf_params.h"
+#include "config/ngx_http_llmbroker_conf_target.h"
 #include "config/ngx_http_llmbroker_conf_upstream.h"
-#include "config/ngx_http_llmbroker_conf_value.h"
 
 
 #define NGX_HTTP_LLMBROKER_CONF_CONNECT  10000
-
-
-/* indexes of the first keys of the table below */
-
-enum {
-    NGX_HTTP_LLMBROKER_KEY_PROVIDER = 0,
-    NGX_HTTP_LLMBROKER_KEY_MODEL_NAME,
-    NGX_HTTP_LLMBROKER_KEY_BASE_URL,
-    NGX_HTTP_LLMBROKER_KEY_CA_FILE,
-    NGX_HTTP_LLMBROKER_KEY_API_KEY,
-    NGX_HTTP_LLMBROKER_KEYS = 18      /* of all */
-};
-
-
-/* the keys of a model, or those of a deployment over those of its model */
-typedef struct {
-    ngx_str_t                        provider;
-    ngx_str_t                        model_name;
-    ngx_str_t                        base_url;
-    ngx_str_t                        ca_file;
-    ngx_str_t                        api_key;
-    ngx_uint_t                       tls_verify;
-
-    ngx_msec_t                       timeout;
-    ngx_msec_t                       connect_timeout;      /* 0: default */
-    ngx_msec_t                       first_token_timeout;  /* 0: none */
-    ngx_msec_t                       idle_timeout;         /* 0: default */
-
-    ngx_uint_t                       weight;
-    ngx_uint_t                       priority;
-
-    ngx_http_llmbroker_yaml_t       *deployments;
-    ngx_http_llmbroker_yaml_t       *fallbacks;
-    ngx_http_llmbroker_yaml_t       *default_params;
-    ngx_http_llmbroker_yaml_t       *override_params;
-    ngx_http_llmbroker_yaml_t       *drop_params;
-    ngx_http_llmbroker_yaml_t       *capabilities;
-
-    ngx_http_llmbroker_conf_seen_t   seen[NGX_HTTP_LLMBROKER_KEYS];
-} ngx_http_llmbroker_settings_t;
 
 
 static ngx_int_t ngx_http_llmbroker_conf_one_model(
@@ -72,13 +31,6 @@ static ngx_int_t ngx_http_llmbroker_conf_deployment(
     ngx_http_llmbroker_reader_t *rd, ngx_http_llmbroker_yaml_t *v,
     ngx_http_llmbroker_settings_t *settings,
     ngx_http_llmbroker_model_t *model, ngx_http_llmbroker_deployment_t *d);
-static ngx_int_t ngx_http_llmbroker_conf_target(
-    ngx_http_llmbroker_reader_t *rd, ngx_http_llmbroker_yaml_t *v,
-    ngx_http_llmbroker_settings_t *settings,
-    ngx_http_llmbroker_model_t *model, ngx_http_llmbroker_deployment_t *d);
-static ngx_int_t ngx_http_llmbroker_conf_unknown_provider(
-    ngx_http_llmbroker_reader_t *rd, ngx_http_llmbroker_yaml_t *v,
-    ngx_str_t *name);
 static void ngx_http_llmbroker_conf_missing(ngx_http_llmbroker_reader_t *rd,
     ngx_http_llmbroker_yaml_t *v, ngx_http_llmbroker_yaml_t *owner,
     ngx_str_t *unset);
@@ -106,22 +58,52 @@ static const ngx_http_llmbroker_conf_key_t
       offsetof(ngx_http_llmbroker_settings_t, model_name),
       0, 0 },
 
-    { ngx_string("base_url"),
-      NGX_HTTP_LLMBROKER_IN_BOTH,
-      ngx_http_llmbroker_conf_set_str,
-      offsetof(ngx_http_llmbroker_settings_t, base_url),
-      0, 0 },
-
     { ngx_string("ca_file"),
       NGX_HTTP_LLMBROKER_IN_BOTH,
       ngx_http_llmbroker_conf_set_str,
       offsetof(ngx_http_llmbroker_settings_t, ca_file),
       0, 0 },
 
+    { ngx_string("base_url"),
+      NGX_HTTP_LLMBROKER_IN_BOTH,
+      ngx_http_llmbroker_conf_set_str,
+      offsetof(ngx_http_llmbroker_settings_t, base_url),
+      0, 0 },
+
     { ngx_string("api_key"),
       NGX_HTTP_LLMBROKER_IN_BOTH,
       ngx_http_llmbroker_conf_set_str,
       offsetof(ngx_http_llmbroker_settings_t, api_key),
+      0, 0 },
+
+    { ngx_string("region"),
+      NGX_HTTP_LLMBROKER_IN_BOTH,
+      ngx_http_llmbroker_conf_set_str,
+      offsetof(ngx_http_llmbroker_settings_t, region),
+      0, 0 },
+
+    { ngx_string("api_version"),
+      NGX_HTTP_LLMBROKER_IN_BOTH,
+      ngx_http_llmbroker_conf_set_str,
+      offsetof(ngx_http_llmbroker_settings_t, api_version),
+      0, 0 },
+
+    { ngx_string("access_key_id"),
+      NGX_HTTP_LLMBROKER_IN_BOTH,
+      ngx_http_llmbroker_conf_set_str,
+      offsetof(ngx_http_llmbroker_settings_t, access_key_id),
+      0, 0 },
+
+    { ngx_string("secret_access_key"),
+      NGX_HTTP_LLMBROKER_IN_BOTH,
+      ngx_http_llmbroker_conf_set_str,
+      offsetof(ngx_http_llmbroker_settings_t, secret_access_key),
+      0, 0 },
+
+    { ngx_string("session_token"),
+      NGX_HTTP_LLMBROKER_IN_BOTH,
+      ngx_http_llmbroker_conf_set_str,
+      offsetof(ngx_http_llmbroker_settings_t, session_token),
       0, 0 },
 
     { ngx_string("first_token_timeout"),
@@ -441,7 +423,7 @@ ngx_http_llmbroker_conf_deployments(ngx_http_llmbroker_reader_t *rd,
 /*
  * A key must not go to another company than it was given for, and its base
  * URL is of no use to another provider: with a provider of its own a
- * deployment inherits neither.
+ * deployment inherits neither, nor what describes the other's model.
  */
 
 static void
@@ -467,11 +449,18 @@ ngx_http_llmbroker_conf_disinherit(ngx_http_llmbroker_yaml_t *v,
 
     ngx_str_null(&settings->base_url);
     ngx_str_null(&settings->api_key);
+    ngx_str_null(&settings->region);
+    ngx_str_null(&settings->api_version);
+    ngx_str_null(&settings->access_key_id);
+    ngx_str_null(&settings->secret_access_key);
+    ngx_str_null(&settings->session_token);
+
+    settings->capabilities = NULL;
 
     ngx_memzero(&seen[NGX_HTTP_LLMBROKER_KEY_BASE_URL],
-                sizeof(ngx_http_llmbroker_conf_seen_t));
-    ngx_memzero(&seen[NGX_HTTP_LLMBROKER_KEY_API_KEY],
-                sizeof(ngx_http_llmbroker_conf_seen_t));
+                (NGX_HTTP_LLMBROKER_KEY_SESSION_TOKEN
+                 - NGX_HTTP_LLMBROKER_KEY_BASE_URL + 1)
+                * sizeof(ngx_http_llmbroker_conf_seen_t));
 }
 
 
@@ -530,118 +519,6 @@ ngx_http_llmbroker_conf_deployment(ngx_http_llmbroker_reader_t *rd,
 }
 
 
-static ngx_int_t
-ngx_http_llmbroker_conf_target(ngx_http_llmbroker_reader_t *rd,
-    ngx_http_llmbroker_yaml_t *v, ngx_http_llmbroker_settings_t *settings,
-    ngx_http_llmbroker_model_t *model, ngx_http_llmbroker_deployment_t *d)
-{
-    ngx_int_t                             rc;
-    ngx_pool_t                           *pool;
-    ngx_http_llmbroker_yaml_t            *url;
-    ngx_http_llmbroker_target_t          *target;
-    ngx_http_llmbroker_conf_seen_t       *seen;
-    const ngx_http_llmbroker_provider_t  *provider;
-
-    pool = rd->cf->pool;
-    seen = settings->seen;
-    target = &d->target;
-
-    if (seen[NGX_HTTP_LLMBROKER_KEY_PROVIDER].unset.len) {
-        return NGX_OK;
-    }
-
-    if (seen[NGX_HTTP_LLMBROKER_KEY_PROVIDER].value == NULL) {
-        return ngx_http_llmbroker_conf_invalid_hidden(rd, v,
-                                                      "it has no \"provider\"");
-    }
-
-    provider = ngx_http_llmbroker_provider_find(&settings->provider);
-
-    if (provider == NULL) {
-        return ngx_http_llmbroker_conf_unknown_provider(rd,
-                                  seen[NGX_HTTP_LLMBROKER_KEY_PROVIDER].value,
-                                  &settings->provider);
-    }
-
-    target->row = provider;
-    target->provider = provider->name;
-
-    if (seen[NGX_HTTP_LLMBROKER_KEY_MODEL_NAME].unset.len == 0) {
-        target->model = settings->model_name;
-    }
-
-    if (target->model.len == 0) {
-        target->model = model->name;
-    }
-
-    if (ngx_http_llmbroker_conf_quote(rd, &target->model, &d->json_model)
-        != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    target->api_key = settings->api_key;
-
-    url = seen[NGX_HTTP_LLMBROKER_KEY_BASE_URL].value;
-
-    if (seen[NGX_HTTP_LLMBROKER_KEY_BASE_URL].unset.len) {
-        return NGX_OK;
-    }
-
-    d->base_url = settings->base_url.len ? settings->base_url
-                                         : provider->base_url;
-
-    if (d->base_url.len == 0) {
-        return ngx_http_llmbroker_conf_invalid_hidden(rd, v,
-                                                      "it has no \"base_url\"");
-    }
-
-    if (ngx_http_llmbroker_conf_base_url(rd, url ? url : v, d) != NGX_OK) {
-        return NGX_ERROR;
-    }
-
-    target->dialect = ngx_http_llmbroker_provider_dialect(provider,
-                                                          &target->base_path);
-
-    target->host = d->host_header;
-    target->calls = target->dialect->calls;
-
-    if (provider->calls) {
-        target->calls &= provider->calls;
-    }
-
-    rc = target->dialect->configure(pool, target);
-
-    if (rc == NGX_DECLINED) {
-        return ngx_http_llmbroker_conf_invalid_hidden(rd, v, target->why);
-    }
-
-    if (rc != NGX_OK) {
-        return NGX_ERROR;
-    }
-
-    return ngx_http_llmbroker_conf_headers(pool, d);
-}
-
-
-static ngx_int_t
-ngx_http_llmbroker_conf_unknown_provider(ngx_http_llmbroker_reader_t *rd,
-    ngx_http_llmbroker_yaml_t *v, ngx_str_t *name)
-{
-    ngx_http_llmbroker_conf_near_t        near;
-    const ngx_http_llmbroker_provider_t  *p;
-
-    ngx_http_llmbroker_conf_near(&near, name);
-
-    for (p = ngx_http_llmbroker_providers; p->name.len; p++) {
-        ngx_http_llmbroker_conf_offer(&near, (ngx_str_t *) &p->name);
-        ngx_http_llmbroker_conf_offer(&near, (ngx_str_t *) &p->alias);
-    }
-
-    return ngx_http_llmbroker_conf_unknown(rd, v, "provider", &near);
-}
-
-
 static void
 ngx_http_llmbroker_conf_missing(ngx_http_llmbroker_reader_t *rd,
     ngx_http_llmbroker_yaml_t *v, ngx_http_llmbroker_yaml_t *owner,
@@ -686,9 +563,6 @@ ngx_http_llmbroker_conf_set_capabilities(ngx_http_llmbroker_reader_t *rd,
             }
         }
     }
-
-    ngx_http_llmbroker_conf_later(rd, v, NGX_HTTP_LLMBROKER_TOLD_CAPABILITIES,
-                                  "has no effect in this version");
 
     return NGX_OK;
 }

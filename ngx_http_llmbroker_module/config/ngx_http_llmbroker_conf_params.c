@@ -179,6 +179,23 @@ ngx_http_llmbroker_conf_params(ngx_http_llmbroker_reader_t *rd,
 
 
 ngx_int_t
+ngx_http_llmbroker_conf_object(ngx_http_llmbroker_reader_t *rd,
+    ngx_http_llmbroker_yaml_t *map, ngx_http_llmbroker_json_t **object)
+{
+    ngx_int_t  rc;
+    ngx_str_t  json;
+
+    rc = ngx_http_llmbroker_conf_json(rd, map, &json);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    return ngx_http_llmbroker_json_parse(rd->cf->pool, json.data, json.len,
+                                         object);
+}
+
+
+ngx_int_t
 ngx_http_llmbroker_conf_names(ngx_http_llmbroker_reader_t *rd,
     ngx_http_llmbroker_yaml_t *list, ngx_array_t *names)
 {

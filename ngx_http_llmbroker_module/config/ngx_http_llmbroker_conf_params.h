@@ -27,6 +27,10 @@ ngx_int_t ngx_http_llmbroker_conf_defaults(ngx_http_llmbroker_reader_t *rd,
 ngx_int_t ngx_http_llmbroker_conf_params(ngx_http_llmbroker_reader_t *rd,
     ngx_http_llmbroker_yaml_t *map, ngx_array_t *params);
 
+/* A mapping as the tree of a JSON object.  Return: as above. */
+ngx_int_t ngx_http_llmbroker_conf_object(ngx_http_llmbroker_reader_t *rd,
+    ngx_http_llmbroker_yaml_t *map, ngx_http_llmbroker_json_t **object);
+
 /* Fills an array of ngx_str_t from a list of names.  Return: as above. */
 ngx_int_t ngx_http_llmbroker_conf_names(ngx_http_llmbroker_reader_t *rd,
     ngx_http_llmbroker_yaml_t *list, ngx_array_t *names);

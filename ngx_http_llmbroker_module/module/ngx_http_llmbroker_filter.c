@@ -169,7 +169,7 @@ ngx_http_llmbroker_add_headers(ngx_http_request_t *r,
         return NGX_ERROR;
     }
 
-    if (ctx->attempts) {
+    if (ctx->attempt) {
 
         value = ctx->attempt->exchange.target->provider;
 

@@ -9,6 +9,8 @@
 #include <ngx_http.h>
 
 #include "ngx_http_llmbroker_compat.h"
+#include "provider/ngx_http_llmbroker_answer.h"
+#include "request/ngx_http_llmbroker_adapt.h"
 #include "request/ngx_http_llmbroker_attempt.h"
 
 
@@ -28,12 +30,11 @@ static void ngx_http_llmbroker_finalize_request(ngx_http_request_t *r,
 
 
 ngx_int_t
-ngx_http_llmbroker_attempt_start(ngx_http_llmbroker_ctx_t *ctx,
+ngx_http_llmbroker_attempt_prepare(ngx_http_llmbroker_ctx_t *ctx,
     ngx_http_llmbroker_deployment_t *deployment)
 {
-    ngx_int_t                       rc;
     ngx_http_request_t             *r;
-    ngx_http_llmbroker_attempt_t   *at;
+    ngx_http_llmbroker_attempt_t   *at, *before;
     ngx_http_llmbroker_exchange_t  *ex;
 
     r = ctx->request;
@@ -46,10 +47,15 @@ ngx_http_llmbroker_attempt_start(ngx_http_llmbroker_ctx_t *ctx,
     at->ctx = ctx;
     at->deployment = deployment;
 
+    /* the answer's part before: not the same one, tried again */
+
+    before = ctx->attempt;
+    at->previous = (before && !before->exchange.done) ? before->previous
+                                                      : before;
+
     ex = &at->exchange;
 
     ex->pool = r->pool;
-    ex->temp = r->pool;
     ex->log = r->connection->log;
     ex->target = &deployment->target;
     ex->call = ctx->call;
@@ -69,7 +75,22 @@ ngx_http_llmbroker_attempt_start(ngx_http_llmbroker_ctx_t *ctx,
     ctx->attempt = at;
     ctx->headers = NULL;
 
-    rc = ngx_http_llmbroker_attempt_build(at);
+    if (at->previous) {
+        ex->part = at->previous->exchange.part + 1;
+        ngx_http_llmbroker_answer_continue(ex, &at->previous->exchange);
+    }
+
+    return ngx_http_llmbroker_attempt_build(at);
+}
+
+
+ngx_int_t
+ngx_http_llmbroker_attempt_start(ngx_http_llmbroker_ctx_t *ctx,
+    ngx_http_llmbroker_deployment_t *deployment)
+{
+    ngx_int_t  rc;
+
+    rc = ngx_http_llmbroker_attempt_prepare(ctx, deployment);
 
     if (rc != NGX_OK) {
         return rc;
@@ -77,7 +98,7 @@ ngx_http_llmbroker_attempt_start(ngx_http_llmbroker_ctx_t *ctx,
 
     ctx->attempts++;
 
-    return ngx_http_llmbroker_attempt_subrequest(at);
+    return ngx_http_llmbroker_attempt_subrequest(ctx->attempt);
 }
 
 
@@ -96,7 +117,11 @@ ngx_http_llmbroker_attempt_build(ngx_http_llmbroker_attempt_t *at)
     ex = &at->exchange;
     dialect = ex->target->dialect;
 
-    if ((dialect->calls & (1 << ctx->call)) == 0) {
+    if ((dialect->calls & (1 << ctx->call)) == 0
+        || (!ex->splice && dialect->build == NULL)
+        || (ctx->call == NGX_HTTP_LLMBROKER_EMBEDDINGS
+            && (ex->target->calls & (1 << ctx->call)) == 0))
+    {
         ngx_http_llmbroker_error_text(ex->pool, &ctx->error,
                                       NGX_HTTP_LLMBROKER_UNSUPPORTED_VALUE,
                                       "model",
@@ -132,6 +157,17 @@ ngx_http_llmbroker_attempt_build(ngx_http_llmbroker_attempt_t *at)
 
     if (!ex->splice) {
         return ngx_http_llmbroker_attempt_translate(at, &edit);
+    }
+
+    rc = ngx_http_llmbroker_adapt(&edit, ex);
+
+    if (rc == NGX_DECLINED) {
+        ngx_http_llmbroker_error_fault(ex->pool, &ctx->error, &ex->fault,
+                                       NULL);
+    }
+
+    if (rc != NGX_OK) {
+        return rc;
     }
 
     if (ex->stream) {
@@ -369,12 +405,30 @@ ngx_http_llmbroker_attempt_text(ngx_http_llmbroker_attempt_t *at,
 }
 
 
+ngx_int_t
+ngx_http_llmbroker_attempt_sign(ngx_http_llmbroker_attempt_t *at,
+    ngx_str_t *path, ngx_str_t *lines)
+{
+    ngx_http_llmbroker_exchange_t  *ex;
+
+    ngx_str_null(lines);
+
+    ex = &at->exchange;
+
+    if (ex->target->dialect->sign == NULL) {
+        return NGX_OK;
+    }
+
+    return ex->target->dialect->sign(ex, path, at->body, ngx_time(), lines);
+}
+
+
 static ngx_int_t
 ngx_http_llmbroker_create_request(ngx_http_request_t *r)
 {
     size_t                         len;
     ngx_buf_t                     *b;
-    ngx_str_t                     *path, *headers;
+    ngx_str_t                     *path, *headers, lines;
     ngx_chain_t                   *cl;
     ngx_uint_t                     stream;
     ngx_http_llmbroker_attempt_t  *at;
@@ -385,8 +439,12 @@ ngx_http_llmbroker_create_request(ngx_http_request_t *r)
     path = &at->deployment->target.paths[at->ctx->call][stream];
     headers = &at->deployment->headers[stream];
 
+    if (ngx_http_llmbroker_attempt_sign(at, path, &lines) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
     len = sizeof("POST  HTTP/1.1" CRLF "Content-Length: " CRLF CRLF) - 1
-          + path->len + headers->len + NGX_OFF_T_LEN;
+          + path->len + headers->len + lines.len + NGX_OFF_T_LEN;
 
     b = ngx_create_temp_buf(r->pool, len);
     if (b == NULL) {
@@ -402,6 +460,7 @@ ngx_http_llmbroker_create_request(ngx_http_request_t *r)
     b->last = ngx_cpymem(b->last, path->data, path->len);
     b->last = ngx_cpymem(b->last, " HTTP/1.1" CRLF, 11);
     b->last = ngx_cpymem(b->last, headers->data, headers->len);
+    b->last = ngx_cpymem(b->last, lines.data, lines.len);
     b->last = ngx_sprintf(b->last, "Content-Length: %O" CRLF CRLF, at->length);
 
     cl->buf = b;

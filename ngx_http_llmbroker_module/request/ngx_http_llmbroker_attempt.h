@@ -31,6 +31,8 @@ struct ngx_http_llmbroker_attempt_s {
     ngx_http_request_t              *request;   /* the subrequest */
     ngx_http_llmbroker_ctx_t        *ctx;
     ngx_http_llmbroker_deployment_t *deployment;
+    ngx_http_llmbroker_attempt_t    *previous;  /* told the answer's part
+                                                   before, or NULL */
     ngx_http_llmbroker_exchange_t    exchange;
 
     ngx_chain_t                     *body;      /* to the provider */
@@ -61,12 +63,21 @@ struct ngx_http_llmbroker_attempt_s {
 
 
 /*
- * Starts an attempt at a deployment, with the request's body built for it.
- * Afterwards the main request's write_event_handler is called once, when the
- * attempt is done.
+ * Makes an attempt at a deployment and builds the request's body for it; it
+ * becomes ctx->attempt.  Behind one that is done it is for the next part of
+ * the answer.
  *
  * Return: NGX_OK; NGX_DECLINED when the provider cannot be asked this, with
  * ctx->error set; NGX_ERROR.
+ */
+ngx_int_t ngx_http_llmbroker_attempt_prepare(ngx_http_llmbroker_ctx_t *ctx,
+    ngx_http_llmbroker_deployment_t *deployment);
+
+/*
+ * Prepares an attempt and starts it.  Afterwards the main request's
+ * write_event_handler is called once, when the attempt is done.
+ *
+ * Return: as ngx_http_llmbroker_attempt_prepare().
  */
 ngx_int_t ngx_http_llmbroker_attempt_start(ngx_http_llmbroker_ctx_t *ctx,
     ngx_http_llmbroker_deployment_t *deployment);
@@ -84,6 +95,13 @@ void ngx_http_llmbroker_attempt_abort(ngx_http_llmbroker_attempt_t *at);
  */
 ngx_int_t ngx_http_llmbroker_attempt_text(ngx_http_llmbroker_attempt_t *at,
     ngx_str_t *text);
+
+/*
+ * The header lines that depend on the request, see
+ * ngx_http_llmbroker_dialect_t.sign; often none.  Return: NGX_OK, NGX_ERROR.
+ */
+ngx_int_t ngx_http_llmbroker_attempt_sign(ngx_http_llmbroker_attempt_t *at,
+    ngx_str_t *path, ngx_str_t *lines);
 
 /* ngx_http_upstream_t.process_header, at the beginning of a response */
 ngx_int_t ngx_http_llmbroker_attempt_status_line(ngx_http_request_t *r);

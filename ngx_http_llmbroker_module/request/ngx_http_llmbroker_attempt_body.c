@@ -25,6 +25,8 @@
 
 static ngx_int_t ngx_http_llmbroker_filter_init_events(
     ngx_http_llmbroker_attempt_t *at);
+static void ngx_http_llmbroker_filter_owed(ngx_http_llmbroker_attempt_t *at,
+    ngx_http_llmbroker_out_t *owed);
 static ngx_int_t ngx_http_llmbroker_filter_chunked(
     ngx_http_llmbroker_attempt_t *at, ngx_buf_t *b);
 static ngx_int_t ngx_http_llmbroker_filter_end(
@@ -83,7 +85,23 @@ ngx_http_llmbroker_attempt_filter_init(void *data)
                                     ngx_pagesize);
     }
 
+    if (at->previous) {
+        ngx_http_llmbroker_filter_owed(at, &at->previous->out);
+    }
+
     return (u->length == 0) ? ngx_http_llmbroker_filter_end(at) : NGX_OK;
+}
+
+
+/* what the answer's part before has written and not sent goes first */
+
+static void
+ngx_http_llmbroker_filter_owed(ngx_http_llmbroker_attempt_t *at,
+    ngx_http_llmbroker_out_t *owed)
+{
+    at->out.chain = owed->chain;
+    at->out.last = owed->last;
+    at->out.length = owed->length;
 }
 
 

@@ -155,6 +155,7 @@ static ngx_int_t
 ngx_http_llmbroker_header_line(ngx_http_llmbroker_attempt_t *at)
 {
     u_char                        low[NGX_HTTP_LC_HEADER_LEN];
+    ngx_int_t                     rc;
     ngx_str_t                     name, value;
     ngx_http_request_t           *r;
     ngx_http_llmbroker_header_t  *h;
@@ -189,7 +190,17 @@ ngx_http_llmbroker_header_line(ngx_http_llmbroker_attempt_t *at)
         return ngx_http_llmbroker_pass_header(at, &name, &value);
     }
 
-    return NGX_OK;
+    if (at->exchange.target->dialect->header == NULL) {
+        return NGX_OK;
+    }
+
+    rc = at->exchange.target->dialect->header(&at->exchange, &name, &value);
+
+    if (rc == NGX_OK) {
+        return ngx_http_llmbroker_pass_header(at, &name, &value);
+    }
+
+    return (rc == NGX_DECLINED) ? NGX_OK : NGX_ERROR;
 }
 
 

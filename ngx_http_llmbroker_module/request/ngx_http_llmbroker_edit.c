@@ -15,8 +15,6 @@ static ngx_int_t ngx_http_llmbroker_edit_default(
     ngx_http_llmbroker_edit_t *edit, ngx_http_llmbroker_param_t *param);
 static ngx_int_t ngx_http_llmbroker_edit_override(
     ngx_http_llmbroker_edit_t *edit, ngx_http_llmbroker_param_t *param);
-static void ngx_http_llmbroker_edit_drop(ngx_http_llmbroker_edit_t *edit,
-    ngx_str_t *name);
 static ngx_int_t ngx_http_llmbroker_edit_merge(ngx_pool_t *pool,
     ngx_http_llmbroker_json_t *object, ngx_http_llmbroker_json_t *defaults,
     ngx_str_t *text);
@@ -258,7 +256,7 @@ ngx_http_llmbroker_edit_override(ngx_http_llmbroker_edit_t *edit,
 }
 
 
-static void
+void
 ngx_http_llmbroker_edit_drop(ngx_http_llmbroker_edit_t *edit, ngx_str_t *name)
 {
     ngx_http_llmbroker_param_t   *added, *last;

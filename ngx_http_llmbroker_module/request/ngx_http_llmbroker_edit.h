@@ -60,6 +60,10 @@ ngx_int_t ngx_http_llmbroker_edit_get(ngx_http_llmbroker_edit_t *edit,
 ngx_int_t ngx_http_llmbroker_edit_set(ngx_http_llmbroker_edit_t *edit,
     const char *name, ngx_str_t *value);
 
+/* Leaves a member out. */
+void ngx_http_llmbroker_edit_drop(ngx_http_llmbroker_edit_t *edit,
+    ngx_str_t *name);
+
 /*
  * Makes "stream_options" ask for the usage, so that it is always learned
  * (design 2.9), unless the model drops that parameter.

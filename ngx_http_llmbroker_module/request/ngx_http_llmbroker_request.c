@@ -9,6 +9,7 @@
 #include <ngx_http.h>
 
 #include "request/ngx_http_llmbroker_attempt.h"
+#include "request/ngx_http_llmbroker_dry_run.h"
 #include "request/ngx_http_llmbroker_request.h"
 
 
@@ -18,6 +19,9 @@ static ngx_int_t ngx_http_llmbroker_request_check(
     ngx_http_llmbroker_ctx_t *ctx);
 static ngx_int_t ngx_http_llmbroker_request_start(
     ngx_http_llmbroker_ctx_t *ctx);
+static ngx_int_t ngx_http_llmbroker_request_dry_run(
+    ngx_http_llmbroker_ctx_t *ctx,
+    ngx_http_llmbroker_deployment_t *deployment);
 static ngx_http_llmbroker_deployment_t *ngx_http_llmbroker_request_route(
     ngx_http_llmbroker_model_t *model);
 static void ngx_http_llmbroker_request_timer(ngx_event_t *ev);
@@ -308,7 +312,10 @@ ngx_http_llmbroker_request(ngx_http_request_t *r)
         return;
     }
 
-    if (rc == NGX_DECLINED) {
+    if (rc == NGX_DONE) {
+        rc = ngx_http_llmbroker_request_send_body(ctx);
+
+    } else if (rc == NGX_DECLINED) {
         rc = ngx_http_llmbroker_error_send(r, &ctx->error);
 
     } else {
@@ -339,6 +346,12 @@ ngx_http_llmbroker_request_start(ngx_http_llmbroker_ctx_t *ctx)
         return NGX_DECLINED;
     }
 
+    if (ctx->shared->conf->dry_run
+        && ngx_http_llmbroker_dry_run_asked(ctx->request))
+    {
+        return ngx_http_llmbroker_request_dry_run(ctx, deployment);
+    }
+
     /* a client's slow upload is no time of the provider's */
 
     ctx->start = ngx_current_msec;
@@ -357,6 +370,28 @@ ngx_http_llmbroker_request_start(ngx_http_llmbroker_ctx_t *ctx)
                                        deployment->first_token_timeout));
 
     return NGX_OK;
+}
+
+
+/* NGX_DONE: the answer is in the attempt's out chain, nobody was called */
+
+static ngx_int_t
+ngx_http_llmbroker_request_dry_run(ngx_http_llmbroker_ctx_t *ctx,
+    ngx_http_llmbroker_deployment_t *deployment)
+{
+    ngx_int_t  rc;
+
+    rc = ngx_http_llmbroker_attempt_prepare(ctx, deployment);
+
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    if (ngx_http_llmbroker_dry_run(ctx->attempt) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    return NGX_DONE;
 }
 
 
@@ -458,15 +493,25 @@ ngx_http_llmbroker_request_resume(ngx_http_request_t *r)
         }
     }
 
+    rc = ngx_http_llmbroker_request_outcome(ctx);
+
+    ngx_http_llmbroker_request_note(ctx, rc);
+
+    if (rc == NGX_OK && at->exchange.part + 1 < at->exchange.parts) {
+
+        ctx->stale = 0;
+
+        rc = ngx_http_llmbroker_attempt_start(ctx, at->deployment);
+        if (rc == NGX_OK) {
+            return;
+        }
+    }
+
     if (ctx->timer.timer_set) {
         ngx_del_timer(&ctx->timer);
     }
 
     r->write_event_handler = ngx_http_request_empty_handler;
-
-    rc = ngx_http_llmbroker_request_outcome(ctx);
-
-    ngx_http_llmbroker_request_note(ctx, rc);
 
     if (rc == NGX_ERROR) {
         ngx_http_llmbroker_error(&ctx->error, NGX_HTTP_LLMBROKER_INTERNAL);
