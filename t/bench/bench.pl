@@ -53,6 +53,34 @@ my @cases = (
       model => 'bench-qwen' },
 );
 
+# streams without a pause: what an event costs beside one that is proxied
+
+my $events = 500;
+
+my @streams = (
+    { name => 'proxy_pass', path => '/proxy/events/openai/v1/chat/completions',
+      model => 'openai' },
+    { name => 'openai', model => 'events-openai' },
+    { name => 'claude', model => 'events-claude' },
+    { name => 'qwen', model => 'events-qwen' },
+);
+
+for (@streams) {
+    $_->{path} //= '/v1/chat/completions';
+    $_->{stream} = 1;
+    $_->{connections} = 4;
+}
+
+# the same translation at other sizes: it must grow with them and no faster
+
+my @sizes = map { { name => "proxy_pass, $_->[0]", size => $_->[1],
+                    path => $cases[0]{path}, model => 'bench-openai',
+                    connections => 2 },
+                  { name => "claude, $_->[0]", size => $_->[1],
+                    path => '/v1/chat/completions', model => 'bench-claude',
+                    connections => 2 } }
+            ['100 KB', 100_000], ['1 MB', 1_000_000], ['8 MB', 8_000_000];
+
 my %pid;
 
 # whatever ends this script also ends the two nginx
@@ -69,10 +97,10 @@ start('gateway', $port, $cpu[0], gateway_conf());
 
 my $worker = worker();
 
-wrk($_, 0.5) for @cases;
+wrk($_, 0.5) for @cases, @streams, @sizes;
 
 for my $round (1 .. $rounds) {
-    measure($_) for @cases;
+    measure($_) for @cases, @streams, @sizes;
 }
 
 # a round's ratio is to proxy_pass in the same round, seconds apart
@@ -107,6 +135,46 @@ my $ratio = $result{cases}{openai}{ratio};
 printf "\nopenai costs %.2f times proxy_pass; allowed are %.1f times: %s\n",
     $ratio, $allowed, $ratio <= $allowed ? 'ok' : 'TOO MUCH';
 
+my ($claude, $openai) = map { $result{cases}{$_}{us} } qw(claude openai);
+
+printf "a translated answer costs %.1f us more than one that is passed on; "
+    . "allowed are 25: %s\n", $claude - $openai,
+    $claude - $openai <= 25 ? 'ok' : 'TOO MUCH';
+
+my $slow = $claude - $openai > 25;
+
+print "\n", pack('A16 A14', '', 'us CPU/event'), "more than openai's\n";
+
+for my $case (@streams) {
+    my $us = median('us', $case) / $events;
+    my $more = $us - median('us', $streams[1]) / $events;
+
+    $result{events}{$case->{name}} = $us;
+    $slow ||= $more > 2.5;
+
+    printf "%-16s %-13.2f%s\n", $case->{name}, $us,
+        $case->{name} =~ /claude|qwen/
+        ? sprintf('%.2f of 2.5 allowed', $more) : '';
+}
+
+print "\n", pack('A16 A14', '', 'us CPU/req'), "us/KB of prompt\n";
+
+for my $case (@sizes) {
+    my $us = median('us', $case);
+
+    $result{sizes}{$case->{name}} = $us;
+    $case->{per_kb} = 1e3 * $us / $case->{size};
+
+    printf "%-16s %-13.0f %.2f\n", $case->{name}, $us, $case->{per_kb};
+}
+
+my $growth = $sizes[-1]{per_kb} / $sizes[1]{per_kb};
+
+printf "from 100 KB to 8 MB a KB costs %.2f times as much: %s\n", $growth,
+    $growth <= 2 ? 'linear' : 'NOT LINEAR';
+
+$slow ||= $growth > 2;
+
 my ($idle) = sort { $a <=> $b } map { $_->{busy} } values %{ $result{cases} };
 
 printf "the gateway was %.0f %% busy at least: %s\n", $idle, $idle >= 80
@@ -122,7 +190,7 @@ close $fh;
 
 print "\nin numbers: ", dirname($work), "/bench.json\n";
 
-exit($ratio <= $allowed ? 0 : 1);
+exit($ratio <= $allowed && !$slow ? 0 : 1);
 
 
 sub measure {
@@ -152,11 +220,18 @@ sub wrk {
     my ($case, $duration) = @_;
 
     local $ENV{MODEL} = $case->{model};
+    local $ENV{SIZE} = $case->{size} // 1024;
+    local $ENV{STREAM};
+
+    $ENV{STREAM} = 1 if $case->{stream};
+    delete $ENV{STREAM} if !$case->{stream};
+
+    my $n = $case->{connections} // $connections;
 
     # wrk knows no fractions
 
     my $d = $duration < 1 ? 1 : $duration;
-    my $out = `taskset -c $cpu[2] wrk -t1 -c$connections -d${d}s \\
+    my $out = `taskset -c $cpu[2] wrk -t1 -c$n -d${d}s \\
         -s $here/chat.lua http://127.0.0.1:$port$case->{path} 2>&1`;
 
     my ($requests) = $out =~ /(\d+) requests in/;
@@ -307,13 +382,18 @@ sub mock_conf {
 http {
 $temp
     access_log  off;
-    client_body_buffer_size  1m;
+    client_body_buffer_size  16m;
+    client_max_body_size  16m;
 
     server {
         listen  127.0.0.1:$mock_port;
 
         location / {
-            llmbroker_mock  fixed=1;
+            llmbroker_mock  fixed=1 size=1024;
+        }
+
+        location /events {
+            llmbroker_mock  fixed=1 chunks=$events;
         }
 
         location /stream {
@@ -350,6 +430,15 @@ models:
     api_key: bench
     base_url: http://$mock/dashscope/api/v1
     default_params: {temperature: 0.7, max_tokens: 1000}
+  events-openai:
+    provider: openai
+    base_url: http://$mock/events/openai/v1
+  events-claude:
+    provider: claude
+    base_url: http://$mock/events/anthropic
+  events-qwen:
+    provider: qwen
+    base_url: http://$mock/events/dashscope/api/v1
   bench-stream:
     provider: openai
     api_key: bench
@@ -364,7 +453,8 @@ $temp
     llmbroker_config  bench.yaml;
 
     access_log  logs/access.log;
-    client_body_buffer_size  1m;
+    client_body_buffer_size  16m;
+    client_max_body_size  16m;
     keepalive_requests  1000000;
 
     upstream mock {
@@ -377,6 +467,13 @@ $temp
 
         location / {
             llmbroker;
+        }
+
+        location /proxy/events/ {
+            proxy_pass          http://mock/events/;
+            proxy_http_version  1.1;
+            proxy_buffering     off;
+            proxy_set_header    Connection "";
         }
 
         location /proxy/ {
