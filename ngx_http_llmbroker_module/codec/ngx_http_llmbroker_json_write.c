@@ -54,6 +54,7 @@ ngx_http_llmbroker_json_write_start(ngx_http_llmbroker_json_writer_t *w,
     w->key = 0;
     w->string = 0;
     w->name = 0;
+    w->refer = 0;
 
     functions.malloc = ngx_http_llmbroker_json_write_malloc;
     functions.realloc = ngx_http_llmbroker_json_write_realloc;
@@ -72,6 +73,13 @@ ngx_http_llmbroker_json_write_start(ngx_http_llmbroker_json_writer_t *w,
     {
         w->failed = 1;
     }
+}
+
+
+void
+ngx_http_llmbroker_json_write_refer(ngx_http_llmbroker_json_writer_t *w)
+{
+    w->refer = 1;
 }
 
 
@@ -510,11 +518,20 @@ static void
 ngx_http_llmbroker_json_copy(ngx_http_llmbroker_json_writer_t *w,
     const void *p, size_t len)
 {
+    ngx_int_t  rc;
+
     if (w->failed) {
         return;
     }
 
-    if (ngx_http_llmbroker_out_copy(w->out, p, len) != NGX_OK) {
+    if (w->refer && len >= NGX_HTTP_LLMBROKER_JSON_WRITE_REFER) {
+        rc = ngx_http_llmbroker_out_refer(w->out, (u_char *) p, len);
+
+    } else {
+        rc = ngx_http_llmbroker_out_copy(w->out, p, len);
+    }
+
+    if (rc != NGX_OK) {
         w->failed = 1;
     }
 }

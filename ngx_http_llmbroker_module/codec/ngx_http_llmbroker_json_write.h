@@ -18,6 +18,9 @@
 #define NGX_HTTP_LLMBROKER_JSON_WRITE_DEPTH   64
 #define NGX_HTTP_LLMBROKER_JSON_WRITE_MEMORY  1024
 
+/* a text from this length on is not copied where it need not be: bytes */
+#define NGX_HTTP_LLMBROKER_JSON_WRITE_REFER   16384
+
 
 typedef struct {
     void                            *gen;    /* yajl_gen */
@@ -31,6 +34,7 @@ typedef struct {
     unsigned                         key:1;    /* its value is to come */
     unsigned                         string:1; /* between open and close */
     unsigned                         name:1;   /* yajl_gen counts a name */
+    unsigned                         refer:1;
 
     /* for yajl_gen: a writer costs no allocation */
     uint64_t           memory[NGX_HTTP_LLMBROKER_JSON_WRITE_MEMORY / 8];
@@ -44,6 +48,12 @@ typedef struct {
  */
 void ngx_http_llmbroker_json_write_start(ngx_http_llmbroker_json_writer_t *w,
     ngx_http_llmbroker_out_t *out);
+
+/*
+ * From here on long texts are referred to instead of being copied: they must
+ * live as long as what is written.
+ */
+void ngx_http_llmbroker_json_write_refer(ngx_http_llmbroker_json_writer_t *w);
 
 /*
  * Ends the document and frees what the writer holds.

@@ -689,6 +689,7 @@ ngx_http_llmbroker_claude_write(ngx_http_llmbroker_claude_build_t *b)
     w = &b->w;
 
     ngx_http_llmbroker_json_write_start(w, ex->body);
+    ngx_http_llmbroker_json_write_refer(w);
     ngx_http_llmbroker_json_open(w);
 
     ngx_http_llmbroker_claude_write_inner(b, "model",

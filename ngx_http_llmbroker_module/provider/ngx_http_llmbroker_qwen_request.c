@@ -140,6 +140,7 @@ ngx_http_llmbroker_qwen_build(ngx_http_llmbroker_exchange_t *ex)
     }
 
     ngx_http_llmbroker_json_write_start(&w, ex->body);
+    ngx_http_llmbroker_json_write_refer(&w);
 
     rc = ngx_http_llmbroker_qwen_write(ex, &w);
 

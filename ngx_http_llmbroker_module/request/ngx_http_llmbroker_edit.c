@@ -25,6 +25,8 @@ static ngx_http_llmbroker_json_t *ngx_http_llmbroker_edit_member(
     ngx_http_llmbroker_json_t *object, ngx_str_t *name);
 static ngx_int_t ngx_http_llmbroker_edit_flatten(ngx_pool_t *pool,
     ngx_chain_t *cl, off_t length, ngx_str_t *text);
+static ngx_int_t ngx_http_llmbroker_edit_node(ngx_pool_t *pool,
+    ngx_str_t *value, ngx_http_llmbroker_json_t *v);
 static ngx_http_llmbroker_param_t *ngx_http_llmbroker_edit_added(
     ngx_http_llmbroker_edit_t *edit, ngx_str_t *name);
 static ngx_int_t ngx_http_llmbroker_edit_memory(ngx_pool_t *pool,
@@ -648,28 +650,75 @@ ngx_int_t
 ngx_http_llmbroker_edit_tree(ngx_http_llmbroker_edit_t *edit,
     ngx_http_llmbroker_json_t **root)
 {
-    off_t         length;
-    ngx_int_t     rc;
-    ngx_str_t     text;
-    ngx_chain_t  *cl;
+    ngx_int_t                     rc;
+    ngx_str_t                     text;
+    ngx_uint_t                    i;
+    ngx_http_llmbroker_json_t    *v, **next;
+    ngx_http_llmbroker_param_t   *added;
+    ngx_http_llmbroker_change_t  *change;
 
-    rc = ngx_http_llmbroker_edit_chain(edit, &cl, &length);
-
-    if (rc != NGX_OK) {
-        return rc;
-    }
-
-    if (length > NGX_HTTP_LLMBROKER_MAX_TREE) {
+    if (edit->body->length > NGX_HTTP_LLMBROKER_MAX_TREE) {
         return NGX_DECLINED;
     }
 
-    rc = ngx_http_llmbroker_edit_flatten(edit->pool, cl, length, &text);
+    if (ngx_http_llmbroker_body_bytes(edit->pool, edit->body, 0,
+                                      edit->body->length, &text)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
 
+    rc = ngx_http_llmbroker_json_parse(edit->pool, text.data, text.len, root);
     if (rc != NGX_OK) {
         return rc;
     }
 
-    return ngx_http_llmbroker_json_parse(edit->pool, text.data, text.len, root);
+    /* the tree has the body's members in their order, none of them twice */
+
+    change = edit->changes;
+    next = &(*root)->child;
+
+    for (v = *next; v; v = v->next, change++) {
+
+        if (change->dropped) {
+            *next = v->next;
+            (*root)->n--;
+            continue;
+        }
+
+        if (change->replaced
+            && ngx_http_llmbroker_edit_node(edit->pool, &change->value, v)
+               != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+
+        next = &v->next;
+    }
+
+    added = edit->added.elts;
+
+    for (i = 0; i < edit->added.nelts; i++) {
+
+        v = ngx_pcalloc(edit->pool, sizeof(ngx_http_llmbroker_json_t));
+        if (v == NULL) {
+            return NGX_ERROR;
+        }
+
+        v->key = added[i].name;
+
+        if (ngx_http_llmbroker_edit_node(edit->pool, &added[i].value, v)
+            != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+
+        *next = v;
+        next = &v->next;
+        (*root)->n++;
+    }
+
+    return NGX_OK;
 }
 
 
@@ -685,4 +734,31 @@ ngx_http_llmbroker_edit_flatten(ngx_pool_t *pool, ngx_chain_t *cl,
     body.length = length;
 
     return ngx_http_llmbroker_body_bytes(pool, &body, 0, length, text);
+}
+
+
+/* gives a member of a tree another value */
+
+static ngx_int_t
+ngx_http_llmbroker_edit_node(ngx_pool_t *pool, ngx_str_t *value,
+    ngx_http_llmbroker_json_t *v)
+{
+    ngx_str_t                   key;
+    ngx_http_llmbroker_json_t  *root, *next;
+
+    if (ngx_http_llmbroker_json_parse(pool, value->data, value->len, &root)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    key = v->key;
+    next = v->next;
+
+    *v = *root;
+
+    v->key = key;
+    v->next = next;
+
+    return NGX_OK;
 }
