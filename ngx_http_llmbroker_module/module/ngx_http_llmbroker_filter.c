@@ -9,6 +9,8 @@
 #include <ngx_http.h>
 
 #include "request/ngx_http_llmbroker_attempt.h"
+#include "request/ngx_http_llmbroker_headers.h"
+#include "request/ngx_http_llmbroker_send.h"
 #include "module/ngx_http_llmbroker_module.h"
 
 
@@ -288,10 +290,7 @@ ngx_http_llmbroker_body_filter(ngx_http_request_t *r, ngx_chain_t *in)
 
     ctx->refused = 1;
 
-    for (cl = ctx->refusal; cl->next; cl = cl->next) { /* void */ }
-
-    cl->buf->last_buf = 1;
-    cl->buf->last_in_chain = 1;
+    ngx_http_llmbroker_mark_last(ctx->refusal);
 
     return ngx_http_next_body_filter(r, ctx->refusal);
 }

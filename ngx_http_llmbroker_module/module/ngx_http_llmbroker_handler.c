@@ -9,6 +9,7 @@
 #include <ngx_http.h>
 
 #include "request/ngx_http_llmbroker_attempt.h"
+#include "request/ngx_http_llmbroker_headers.h"
 #include "module/ngx_http_llmbroker_module.h"
 
 

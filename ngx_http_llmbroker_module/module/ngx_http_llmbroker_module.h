@@ -82,19 +82,6 @@ ngx_int_t ngx_http_llmbroker_cors(ngx_http_request_t *r,
 /* Adds what a preflight asks for.  Return: NGX_OK, NGX_ERROR. */
 ngx_int_t ngx_http_llmbroker_cors_preflight(ngx_http_request_t *r);
 
-/*
- * Adds a response header; name and value must live as long as the request.
- * Return: NGX_OK, NGX_ERROR.
- */
-ngx_int_t ngx_http_llmbroker_add_header(ngx_http_request_t *r,
-    const char *name, ngx_str_t *value);
-
-/*
- * A request header by its lower-case name.  Return: NULL when there is none.
- */
-ngx_table_elt_t *ngx_http_llmbroker_header_in(ngx_http_request_t *r,
-    const char *name);
-
 /* Registers the variables; at preconfiguration.  Return: NGX_OK, NGX_ERROR. */
 ngx_int_t ngx_http_llmbroker_add_variables(ngx_conf_t *cf);
 

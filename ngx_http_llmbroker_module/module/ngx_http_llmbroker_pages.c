@@ -9,6 +9,7 @@
 #include <ngx_http.h>
 
 #include "module/ngx_http_llmbroker_module.h"
+#include "request/ngx_http_llmbroker_send.h"
 
 
 typedef enum {
@@ -112,38 +113,24 @@ static ngx_int_t
 ngx_http_llmbroker_page_text(ngx_http_request_t *r, const char *type,
     u_char *text, size_t len)
 {
-    ngx_int_t    rc;
-    ngx_buf_t   *b;
-    ngx_chain_t  out;
+    ngx_buf_t    *b;
+    ngx_chain_t  *cl;
 
     b = ngx_calloc_buf(r->pool);
-    if (b == NULL) {
+    cl = ngx_alloc_chain_link(r->pool);
+
+    if (b == NULL || cl == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
     b->memory = 1;
     b->pos = text;
     b->last = text + len;
-    b->last_buf = 1;
-    b->last_in_chain = 1;
 
-    out.buf = b;
-    out.next = NULL;
+    cl->buf = b;
+    cl->next = NULL;
 
-    r->headers_out.status = NGX_HTTP_OK;
-    r->headers_out.content_length_n = len;
-    r->headers_out.content_type.data = (u_char *) type;
-    r->headers_out.content_type.len = ngx_strlen(type);
-    r->headers_out.content_type_len = strcspn(type, ";");
-    r->headers_out.content_type_lowcase = NULL;
-
-    rc = ngx_http_send_header(r);
-
-    if (rc == NGX_ERROR || rc > NGX_OK || r->header_only) {
-        return rc;
-    }
-
-    return ngx_http_output_filter(r, &out);
+    return ngx_http_llmbroker_send(r, NGX_HTTP_OK, type, cl, len);
 }
 
 
@@ -151,33 +138,17 @@ static ngx_int_t
 ngx_http_llmbroker_page_send(ngx_http_request_t *r, ngx_uint_t status,
     ngx_http_llmbroker_out_t *out)
 {
-    ngx_int_t     rc;
-    ngx_chain_t  *cl, *last;
+    off_t  length;
 
     if (ngx_http_llmbroker_out_copy(out, "\n", 1) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    r->headers_out.status = status;
-    r->headers_out.content_length_n = out->length;
-    ngx_str_set(&r->headers_out.content_type, "application/json");
-    r->headers_out.content_type_len = r->headers_out.content_type.len;
-    r->headers_out.content_type_lowcase = NULL;
+    length = out->length;
 
-    cl = ngx_http_llmbroker_out_take(out);
-
-    for (last = cl; last->next; last = last->next) { /* void */ }
-
-    last->buf->last_buf = 1;
-    last->buf->last_in_chain = 1;
-
-    rc = ngx_http_send_header(r);
-
-    if (rc == NGX_ERROR || rc > NGX_OK || r->header_only) {
-        return rc;
-    }
-
-    return ngx_http_output_filter(r, cl);
+    return ngx_http_llmbroker_send_json(r, status,
+                                        ngx_http_llmbroker_out_take(out),
+                                        length);
 }
 
 

@@ -10,6 +10,7 @@
 
 #include "codec/ngx_http_llmbroker_json_write.h"
 #include "request/ngx_http_llmbroker_dry_run.h"
+#include "request/ngx_http_llmbroker_headers.h"
 
 
 static void ngx_http_llmbroker_dry_run_url(
@@ -32,27 +33,11 @@ static const char  *ngx_http_llmbroker_dry_run_secrets[] = {
 ngx_uint_t
 ngx_http_llmbroker_dry_run_asked(ngx_http_request_t *r)
 {
-    ngx_uint_t        i;
-    ngx_list_part_t  *part;
     ngx_table_elt_t  *h;
 
-    static ngx_str_t  name = ngx_string("x-llmbroker-dry-run");
+    h = ngx_http_llmbroker_header_in(r, "x-llmbroker-dry-run");
 
-    for (part = &r->headers_in.headers.part; part; part = part->next) {
-
-        h = part->elts;
-
-        for (i = 0; i < part->nelts; i++) {
-
-            if (h[i].key.len == name.len
-                && ngx_memcmp(h[i].lowcase_key, name.data, name.len) == 0)
-            {
-                return h[i].value.len == 1 && h[i].value.data[0] == '1';
-            }
-        }
-    }
-
-    return 0;
+    return h && h->value.len == 1 && h->value.data[0] == '1';
 }
 
 

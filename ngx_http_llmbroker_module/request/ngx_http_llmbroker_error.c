@@ -10,6 +10,7 @@
 
 #include "codec/ngx_http_llmbroker_json_write.h"
 #include "request/ngx_http_llmbroker_error.h"
+#include "request/ngx_http_llmbroker_send.h"
 
 
 typedef struct {
@@ -406,7 +407,7 @@ ngx_http_llmbroker_error_send(ngx_http_request_t *r,
 {
     off_t         length;
     ngx_int_t     rc;
-    ngx_chain_t  *cl, *last;
+    ngx_chain_t  *cl;
 
     rc = ngx_http_discard_request_body(r);
 
@@ -419,22 +420,5 @@ ngx_http_llmbroker_error_send(ngx_http_request_t *r,
         return NGX_ERROR;
     }
 
-    for (last = cl; last->next; last = last->next) { /* void */ }
-
-    last->buf->last_buf = 1;
-    last->buf->last_in_chain = 1;
-
-    r->headers_out.status = error->status;
-    r->headers_out.content_length_n = length;
-    ngx_str_set(&r->headers_out.content_type, "application/json");
-    r->headers_out.content_type_len = r->headers_out.content_type.len;
-    r->headers_out.content_type_lowcase = NULL;
-
-    rc = ngx_http_send_header(r);
-
-    if (rc == NGX_ERROR || rc > NGX_OK || r->header_only) {
-        return rc;
-    }
-
-    return ngx_http_output_filter(r, cl);
+    return ngx_http_llmbroker_send_json(r, error->status, cl, length);
 }

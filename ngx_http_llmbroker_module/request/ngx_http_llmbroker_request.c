@@ -11,6 +11,7 @@
 #include "request/ngx_http_llmbroker_attempt.h"
 #include "request/ngx_http_llmbroker_dry_run.h"
 #include "request/ngx_http_llmbroker_request.h"
+#include "request/ngx_http_llmbroker_send.h"
 
 
 static ngx_int_t ngx_http_llmbroker_request_model(
@@ -47,8 +48,6 @@ static ngx_int_t ngx_http_llmbroker_request_send_tail(
     ngx_http_llmbroker_ctx_t *ctx, ngx_int_t rc);
 static ngx_int_t ngx_http_llmbroker_request_send_body(
     ngx_http_llmbroker_ctx_t *ctx);
-static ngx_int_t ngx_http_llmbroker_request_output(ngx_http_request_t *r,
-    ngx_chain_t *cl);
 
 
 /* what each kind of call must have, in the order of call_e */
@@ -795,7 +794,7 @@ ngx_http_llmbroker_request_send_tail(ngx_http_llmbroker_ctx_t *ctx,
     cl = ngx_http_llmbroker_out_take(&ctx->attempt->out);
 
     if (rc == NGX_OK) {
-        return ngx_http_llmbroker_request_output(ctx->request, cl);
+        return ngx_http_llmbroker_send_last(ctx->request, cl);
     }
 
     error = ngx_http_llmbroker_error_chain(ctx->request->pool, &ctx->error, 1,
@@ -808,7 +807,7 @@ ngx_http_llmbroker_request_send_tail(ngx_http_llmbroker_ctx_t *ctx,
 
     *ll = error;
 
-    return ngx_http_llmbroker_request_output(ctx->request, cl);
+    return ngx_http_llmbroker_send_last(ctx->request, cl);
 }
 
 
@@ -816,12 +815,9 @@ static ngx_int_t
 ngx_http_llmbroker_request_send_body(ngx_http_llmbroker_ctx_t *ctx)
 {
     off_t                          length;
-    ngx_int_t                      rc;
     ngx_chain_t                   *cl;
-    ngx_http_request_t            *r;
     ngx_http_llmbroker_attempt_t  *at;
 
-    r = ctx->request;
     at = ctx->attempt;
 
     length = at->out.length;
@@ -832,37 +828,5 @@ ngx_http_llmbroker_request_send_body(ngx_http_llmbroker_ctx_t *ctx)
         cl = at->answer;
     }
 
-    r->headers_out.status = NGX_HTTP_OK;
-    r->headers_out.content_length_n = length;
-    ngx_str_set(&r->headers_out.content_type, "application/json");
-    r->headers_out.content_type_len = r->headers_out.content_type.len;
-    r->headers_out.content_type_lowcase = NULL;
-
-    rc = ngx_http_send_header(r);
-
-    if (rc == NGX_ERROR || rc > NGX_OK || r->header_only) {
-        return rc;
-    }
-
-    return ngx_http_llmbroker_request_output(r, cl);
-}
-
-
-/* sends a chain, which may be empty, as the end of the response */
-
-static ngx_int_t
-ngx_http_llmbroker_request_output(ngx_http_request_t *r, ngx_chain_t *cl)
-{
-    ngx_chain_t  *last;
-
-    if (cl == NULL) {
-        return ngx_http_send_special(r, NGX_HTTP_LAST);
-    }
-
-    for (last = cl; last->next; last = last->next) { /* void */ }
-
-    last->buf->last_buf = 1;
-    last->buf->last_in_chain = 1;
-
-    return ngx_http_output_filter(r, cl);
+    return ngx_http_llmbroker_send_json(ctx->request, NGX_HTTP_OK, cl, length);
 }

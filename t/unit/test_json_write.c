@@ -22,6 +22,7 @@ static void test_document(void);
 static void test_scalars(void);
 static void test_text(void);
 static void test_pieces(void);
+static void test_refer(void);
 static void test_round_trip(void);
 static void test_misuse(void);
 static void test_depth(void);
@@ -52,6 +53,7 @@ main(void)
     test_scalars();
     test_text();
     test_pieces();
+    test_refer();
     test_round_trip();
     test_misuse();
     test_depth();
@@ -255,6 +257,64 @@ test_pieces(void)
 
 
 /* parsed and written again: bytes are the same, numbers and escapes too */
+
+/* a long text is not copied once the writer may refer to it */
+
+static void
+test_refer(void)
+{
+    u_char        *p;
+    ngx_str_t      text;
+    ngx_uint_t     i, found;
+    ngx_chain_t   *cl;
+
+    text.len = NGX_HTTP_LLMBROKER_JSON_WRITE_REFER;
+    text.data = malloc(text.len);
+    memset(text.data, 'x', text.len);
+
+    for (i = 0; i < 4; i++) {
+
+        if (i == 3) {
+            text.len--;
+        }
+
+        start();
+
+        if (i > 0) {
+            ngx_http_llmbroker_json_write_refer(&w);
+        }
+
+        ngx_http_llmbroker_json_open_array(&w);
+        ngx_http_llmbroker_json_open_string(&w);
+
+        if (i == 2) {
+            ngx_http_llmbroker_json_inner_piece(&w, &text);
+
+        } else {
+            ngx_http_llmbroker_json_text_piece(&w, &text);
+        }
+
+        ngx_http_llmbroker_json_close_string(&w);
+        ngx_http_llmbroker_json_close_array(&w);
+
+        found = 0;
+
+        for (cl = out.chain; cl; cl = cl->next) {
+            found |= (cl->buf->pos == text.data);
+        }
+
+        is(found, i == 1 || i == 2, "what is long is referred to");
+        is(end(), NGX_OK, "and the document is whole");
+
+        p = (u_char *) got;
+        ok(got_len == text.len + 4 && memcmp(p, "[\"x", 3) == 0
+           && memcmp(p + got_len - 3, "x\"]", 3) == 0,
+           "with all of its bytes");
+    }
+
+    free(text.data);
+}
+
 
 static void
 test_round_trip(void)
