@@ -70,6 +70,14 @@ ngx_int_t ngx_http_llmbroker_answer_annotation(
 ngx_int_t ngx_http_llmbroker_answer_tool(ngx_http_llmbroker_exchange_t *ex,
     ngx_uint_t choice, ngx_uint_t index, ngx_str_t *id, ngx_str_t *name);
 
+/*
+ * The same for a call that has extra_content, raw: what a client replays with
+ * the call.  NULL: it has none.  The legacy form has no place for it.
+ */
+ngx_int_t ngx_http_llmbroker_answer_tool_extra(
+    ngx_http_llmbroker_exchange_t *ex, ngx_uint_t choice, ngx_uint_t index,
+    ngx_str_t *id, ngx_str_t *name, ngx_str_t *extra);
+
 /* a fragment of the arguments of an opened tool call; "" is ignored */
 ngx_int_t ngx_http_llmbroker_answer_arguments(
     ngx_http_llmbroker_exchange_t *ex, ngx_uint_t choice, ngx_uint_t index,

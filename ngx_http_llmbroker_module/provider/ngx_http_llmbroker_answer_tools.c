@@ -33,11 +33,23 @@ static ngx_int_t ngx_http_llmbroker_answer_input(
     ngx_str_t *inner);
 static void ngx_http_llmbroker_answer_call(ngx_http_llmbroker_exchange_t *ex,
     ngx_http_llmbroker_answer_tool_t *tool);
+static void ngx_http_llmbroker_answer_extra(ngx_http_llmbroker_answer_t *a,
+    ngx_http_llmbroker_answer_tool_t *tool);
 
 
 ngx_int_t
 ngx_http_llmbroker_answer_tool(ngx_http_llmbroker_exchange_t *ex,
     ngx_uint_t choice, ngx_uint_t index, ngx_str_t *id, ngx_str_t *name)
+{
+    return ngx_http_llmbroker_answer_tool_extra(ex, choice, index, id, name,
+                                                NULL);
+}
+
+
+ngx_int_t
+ngx_http_llmbroker_answer_tool_extra(ngx_http_llmbroker_exchange_t *ex,
+    ngx_uint_t choice, ngx_uint_t index, ngx_str_t *id, ngx_str_t *name,
+    ngx_str_t *extra)
 {
     ngx_int_t                            rc;
     ngx_http_llmbroker_answer_tool_t    *tool;
@@ -63,6 +75,10 @@ ngx_http_llmbroker_answer_tool(ngx_http_llmbroker_exchange_t *ex,
 
     tool->custom = ngx_http_llmbroker_answer_custom(ex, name);
 
+    if (extra) {
+        tool->extra = *extra;
+    }
+
     ngx_http_llmbroker_out_init(&tool->arguments, ex->pool, NULL, NULL,
                                 NGX_HTTP_LLMBROKER_ANSWER_ARGUMENTS);
 
@@ -71,7 +87,10 @@ ngx_http_llmbroker_answer_tool(ngx_http_llmbroker_exchange_t *ex,
                                                     name);
     }
 
-    if (ngx_http_llmbroker_answer_keep_str(ex, &tool->id, id) != NGX_OK) {
+    if (ngx_http_llmbroker_answer_keep_str(ex, &tool->id, id) != NGX_OK
+        || ngx_http_llmbroker_answer_keep_str(ex, &tool->extra, &tool->extra)
+           != NGX_OK)
+    {
         return NGX_ERROR;
     }
 
@@ -161,14 +180,17 @@ ngx_http_llmbroker_answer_tool_chunk(ngx_http_llmbroker_exchange_t *ex,
             ngx_http_llmbroker_answer_lit(a, "\",\"type\":\"custom\","
                                           "\"custom\":{\"name\":\"");
             ngx_http_llmbroker_answer_str(a, name);
-            ngx_http_llmbroker_answer_lit(a, "\",\"input\":\"\"}}]");
+            ngx_http_llmbroker_answer_lit(a, "\",\"input\":\"\"}");
 
         } else {
             ngx_http_llmbroker_answer_lit(a, "\",\"type\":\"function\","
                                           "\"function\":{\"name\":\"");
             ngx_http_llmbroker_answer_str(a, name);
-            ngx_http_llmbroker_answer_lit(a, "\",\"arguments\":\"\"}}]");
+            ngx_http_llmbroker_answer_lit(a, "\",\"arguments\":\"\"}");
         }
+
+        ngx_http_llmbroker_answer_extra(a, &tool[index]);
+        ngx_http_llmbroker_answer_lit(a, "}]");
     }
 
     if (!c->role) {
@@ -444,5 +466,18 @@ ngx_http_llmbroker_answer_call(ngx_http_llmbroker_exchange_t *ex,
         ngx_http_llmbroker_answer_kept(a, &tool->arguments);
     }
 
-    ngx_http_llmbroker_answer_lit(a, "\"}}");
+    ngx_http_llmbroker_answer_lit(a, "\"}");
+    ngx_http_llmbroker_answer_extra(a, tool);
+    ngx_http_llmbroker_answer_lit(a, "}");
+}
+
+
+static void
+ngx_http_llmbroker_answer_extra(ngx_http_llmbroker_answer_t *a,
+    ngx_http_llmbroker_answer_tool_t *tool)
+{
+    if (tool->extra.len) {
+        ngx_http_llmbroker_answer_lit(a, ",\"extra_content\":");
+        ngx_http_llmbroker_answer_str(a, &tool->extra);
+    }
 }

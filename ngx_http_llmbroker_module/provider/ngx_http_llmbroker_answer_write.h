@@ -17,6 +17,7 @@
 typedef struct {
     ngx_str_t                   id;          /* inner */
     ngx_str_t                   name;        /* inner */
+    ngx_str_t                   extra;       /* raw; or empty */
     ngx_http_llmbroker_out_t    arguments;   /* inner */
     unsigned                    filled:1;    /* has arguments */
     unsigned                    custom:1;    /* its input is an argument */

@@ -21,6 +21,7 @@
 
 static void test_custom(void);
 static void test_custom_shapes(void);
+static void test_extra(void);
 static void test_legacy(void);
 static void test_members(void);
 static void test_tops(void);
@@ -48,6 +49,7 @@ main(void)
 {
     test_custom();
     test_custom_shapes();
+    test_extra();
     test_legacy();
     test_members();
     test_tops();
@@ -118,6 +120,60 @@ test_custom_shapes(void)
     input("{\\\"input\\\":1}", "\"input\":\"{\\\"input\\\":1}\"}");
     input("{\\\"x\\\":\\\"y\\\"}", "\"input\":\"{\\\"x\\\":\\\"y\\\"}\"}");
     input("{\\\"inp", "\"input\":\"{\\\"inp\"}");
+}
+
+
+static void
+test_extra(void)
+{
+    ngx_str_t   id, name, extra;
+    ngx_uint_t  stream;
+
+    id = str("t");
+    name = str("f");
+
+    for (stream = 0; stream < 2; stream++) {
+
+        start(CHAT, stream);
+        custom("sql");
+        extra = str("{\"a\":1}");
+        ngx_http_llmbroker_answer_tool_extra(&ex, 0, 0, &id, &name, &extra);
+        arguments(0, "{}");
+        name = str("sql");
+        extra = str("{\"b\":2}");
+        ngx_http_llmbroker_answer_tool_extra(&ex, 0, 1, &id, &name, &extra);
+        finish("tool_calls");
+        end();
+        name = str("f");
+
+        if (stream) {
+            wrote(CHUNK("i", "v", "\"role\":\"assistant\",\"content\":null,"
+                        "\"tool_calls\":[{\"index\":0,\"id\":\"t\",\"type\":"
+                        "\"function\",\"function\":{\"name\":\"f\","
+                        "\"arguments\":\"\"},\"extra_content\":{\"a\":1}}],"
+                        "\"refusal\":null", "null")
+                  CHUNK("i", "v", "\"tool_calls\":[{\"index\":0,\"function\":"
+                        "{\"arguments\":\"{}\"}}]", "null")
+                  CHUNK("i", "v", "\"tool_calls\":[{\"index\":1,\"id\":\"t\","
+                        "\"type\":\"custom\",\"custom\":{\"name\":\"sql\","
+                        "\"input\":\"\"},\"extra_content\":{\"b\":2}}]", "null")
+                  CHUNK("i", "v", "", "\"tool_calls\"") DONE,
+                  "extra_content opens a tool call in a stream");
+            continue;
+        }
+
+        wrote(HEAD("chat.completion", "i", "v")
+              "{\"index\":0,\"message\":{\"role\":\"assistant\","
+              "\"content\":null,\"refusal\":null,\"tool_calls\":["
+              "{\"id\":\"t\",\"type\":\"function\",\"function\":"
+              "{\"name\":\"f\",\"arguments\":\"{}\"},"
+              "\"extra_content\":{\"a\":1}},"
+              "{\"id\":\"t\",\"type\":\"custom\",\"custom\":"
+              "{\"name\":\"sql\",\"input\":\"\"},"
+              "\"extra_content\":{\"b\":2}}]},"
+              "\"logprobs\":null,\"finish_reason\":\"tool_calls\"}]}",
+              "extra_content of tool calls in an object");
+    }
 }
 
 
