@@ -107,6 +107,8 @@ typedef struct {
     ngx_str_t                            type;
     ngx_str_t                            code;
     ngx_str_t                            param;
+    ngx_uint_t                           retry_after; /* seconds, told in the
+                                                         body; 0: not told */
 } ngx_http_llmbroker_fault_t;
 
 

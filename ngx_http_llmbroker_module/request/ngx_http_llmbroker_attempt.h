@@ -111,6 +111,14 @@ ngx_int_t ngx_http_llmbroker_attempt_filter_init(void *data);
 ngx_int_t ngx_http_llmbroker_attempt_filter(void *data, ssize_t bytes);
 
 /*
+ * Lets the client have a response header, unless it is odd or there is one of
+ * this name; name is in lower case.  Both are copied.
+ * Return: NGX_OK, NGX_ERROR.
+ */
+ngx_int_t ngx_http_llmbroker_attempt_pass(ngx_http_llmbroker_attempt_t *at,
+    ngx_str_t *name, ngx_str_t *value);
+
+/*
  * The provider's message is unusable: ends the attempt with the fault "The
  * provider sent <what>.".
  */

@@ -39,8 +39,6 @@ static ngx_int_t ngx_http_llmbroker_content_type(
     ngx_http_llmbroker_attempt_t *at, ngx_str_t *name, ngx_str_t *value);
 static ngx_int_t ngx_http_llmbroker_content_encoding(
     ngx_http_llmbroker_attempt_t *at, ngx_str_t *name, ngx_str_t *value);
-static ngx_int_t ngx_http_llmbroker_pass_header(
-    ngx_http_llmbroker_attempt_t *at, ngx_str_t *name, ngx_str_t *value);
 static ngx_int_t ngx_http_llmbroker_pass_error_header(
     ngx_http_llmbroker_attempt_t *at, ngx_str_t *name, ngx_str_t *value);
 static ngx_int_t ngx_http_llmbroker_request_id(
@@ -60,8 +58,8 @@ static ngx_http_llmbroker_header_t  ngx_http_llmbroker_headers[] = {
     { ngx_string("retry-after"), ngx_http_llmbroker_pass_error_header },
     { ngx_string("retry-after-ms"), ngx_http_llmbroker_pass_error_header },
     { ngx_string("x-should-retry"), ngx_http_llmbroker_pass_error_header },
-    { ngx_string("openai-processing-ms"), ngx_http_llmbroker_pass_header },
-    { ngx_string("openai-version"), ngx_http_llmbroker_pass_header },
+    { ngx_string("openai-processing-ms"), ngx_http_llmbroker_attempt_pass },
+    { ngx_string("openai-version"), ngx_http_llmbroker_attempt_pass },
     { ngx_null_string, NULL }
 };
 
@@ -187,7 +185,7 @@ ngx_http_llmbroker_header_line(ngx_http_llmbroker_attempt_t *at)
                       ngx_http_llmbroker_ratelimit.len)
            == 0)
     {
-        return ngx_http_llmbroker_pass_header(at, &name, &value);
+        return ngx_http_llmbroker_attempt_pass(at, &name, &value);
     }
 
     if (at->exchange.target->dialect->header == NULL) {
@@ -197,7 +195,7 @@ ngx_http_llmbroker_header_line(ngx_http_llmbroker_attempt_t *at)
     rc = at->exchange.target->dialect->header(&at->exchange, &name, &value);
 
     if (rc == NGX_OK) {
-        return ngx_http_llmbroker_pass_header(at, &name, &value);
+        return ngx_http_llmbroker_attempt_pass(at, &name, &value);
     }
 
     return (rc == NGX_DECLINED) ? NGX_OK : NGX_ERROR;
@@ -347,7 +345,7 @@ ngx_http_llmbroker_request_id(ngx_http_llmbroker_attempt_t *at,
 
     ngx_str_set(&passed, "x-request-id");
 
-    return ngx_http_llmbroker_pass_header(at, &passed, value);
+    return ngx_http_llmbroker_attempt_pass(at, &passed, value);
 }
 
 
@@ -361,12 +359,12 @@ ngx_http_llmbroker_pass_error_header(ngx_http_llmbroker_attempt_t *at,
         return NGX_OK;
     }
 
-    return ngx_http_llmbroker_pass_header(at, name, value);
+    return ngx_http_llmbroker_attempt_pass(at, name, value);
 }
 
 
-static ngx_int_t
-ngx_http_llmbroker_pass_header(ngx_http_llmbroker_attempt_t *at,
+ngx_int_t
+ngx_http_llmbroker_attempt_pass(ngx_http_llmbroker_attempt_t *at,
     ngx_str_t *name, ngx_str_t *value)
 {
     u_char                    *p;

@@ -593,9 +593,24 @@ ngx_http_llmbroker_request_outcome(ngx_http_llmbroker_ctx_t *ctx)
 static ngx_int_t
 ngx_http_llmbroker_request_fault(ngx_http_llmbroker_ctx_t *ctx)
 {
+    u_char                          buf[NGX_INT_T_LEN];
+    ngx_str_t                       value;
     ngx_http_llmbroker_exchange_t  *ex;
 
+    static ngx_str_t  retry_after = ngx_string("retry-after");
+
     ex = &ctx->attempt->exchange;
+
+    if (ex->fault.retry_after && !ctx->streaming) {
+        value.data = buf;
+        value.len = ngx_sprintf(buf, "%ui", ex->fault.retry_after) - buf;
+
+        if (ngx_http_llmbroker_attempt_pass(ctx->attempt, &retry_after, &value)
+            != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+    }
 
     ngx_http_llmbroker_error_fault(ex->pool, &ctx->error, &ex->fault,
                                    &ex->target->api_key);
