@@ -49,6 +49,15 @@ const ngx_http_llmbroker_provider_t  ngx_http_llmbroker_providers[] = {
       0,
       NULL },
 
+    { ngx_string("gemini"),
+      ngx_string("google"),
+      ngx_string("https://generativelanguage.googleapis.com/v1beta"),
+      &ngx_http_llmbroker_gemini,
+      ngx_string("/openai"),
+      &ngx_http_llmbroker_openai,
+      0,
+      NULL },
+
     { ngx_null_string, ngx_null_string, ngx_null_string, NULL,
       ngx_null_string, NULL, 0, NULL }
 };

@@ -313,6 +313,7 @@ struct ngx_http_llmbroker_provider_s {
 extern const ngx_http_llmbroker_dialect_t  ngx_http_llmbroker_openai;
 extern const ngx_http_llmbroker_dialect_t  ngx_http_llmbroker_claude;
 extern const ngx_http_llmbroker_dialect_t  ngx_http_llmbroker_qwen;
+extern const ngx_http_llmbroker_dialect_t  ngx_http_llmbroker_gemini;
 
 /* the registration array; ends with an empty name */
 extern const ngx_http_llmbroker_provider_t  ngx_http_llmbroker_providers[];

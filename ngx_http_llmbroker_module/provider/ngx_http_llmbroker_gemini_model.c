@@ -1,0 +1,232 @@
+
+/*
+ * Copyright (C) LLMBroker contributors
+ *
+ * Where a model of Gemini is called, and what it can do.
+ */
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+
+#include "provider/ngx_http_llmbroker_gemini.h"
+
+
+static ngx_int_t ngx_http_llmbroker_gemini_abilities(
+    ngx_http_llmbroker_target_t *target, ngx_pool_t *pool);
+static ngx_int_t ngx_http_llmbroker_gemini_path(ngx_pool_t *pool,
+    ngx_http_llmbroker_target_t *target, ngx_str_t *path, const char *method);
+
+
+/*
+ * How a model thinks, by the longest prefix first; one that is not known is
+ * treated as the newest.
+ */
+
+static const ngx_http_llmbroker_gemini_model_t
+    ngx_http_llmbroker_gemini_models[] =
+{
+    { ngx_string("gemini-2.5-flash-image"),
+      NGX_HTTP_LLMBROKER_GEMINI_NO_THINKING, 0, 0, NULL, NULL },
+    { ngx_string("gemini-2.5-pro"),
+      NGX_HTTP_LLMBROKER_GEMINI_BUDGET, 128, 32768, NULL, NULL },
+    { ngx_string("gemini-2.5"),
+      NGX_HTTP_LLMBROKER_GEMINI_BUDGET, 0, 24576, NULL, NULL },
+    { ngx_string("gemini-2.0"),
+      NGX_HTTP_LLMBROKER_GEMINI_NO_THINKING, 0, 0, NULL, NULL },
+    { ngx_string("gemini-1"),
+      NGX_HTTP_LLMBROKER_GEMINI_NO_THINKING, 0, 0, NULL, NULL },
+    { ngx_string("gemma"),
+      NGX_HTTP_LLMBROKER_GEMINI_NO_THINKING, 0, 0, NULL, NULL },
+    { ngx_string("learnlm"),
+      NGX_HTTP_LLMBROKER_GEMINI_NO_THINKING, 0, 0, NULL, NULL },
+    { ngx_string("gemini-3-pro"),
+      NGX_HTTP_LLMBROKER_GEMINI_LEVEL, 0, 0, "low", "high" },
+    { ngx_string("gemini-3.1-pro"),
+      NGX_HTTP_LLMBROKER_GEMINI_LEVEL, 0, 0, "low", "medium" },
+    { ngx_string("gemini-pro"),
+      NGX_HTTP_LLMBROKER_GEMINI_LEVEL, 0, 0, "low", "medium" },
+    { ngx_null_string,
+      NGX_HTTP_LLMBROKER_GEMINI_LEVEL, 0, 0, "minimal", "medium" }
+};
+
+
+/* a project's path of Vertex AI takes tokens of OAuth, the others keys */
+
+ngx_int_t
+ngx_http_llmbroker_gemini_configure(ngx_pool_t *pool,
+    ngx_http_llmbroker_target_t *target)
+{
+    ngx_int_t    rc;
+    ngx_str_t   *path;
+    ngx_uint_t   call;
+    const char  *auth;
+
+    for (call = 0; call < NGX_HTTP_LLMBROKER_CALLS; call++) {
+
+        if (!(ngx_http_llmbroker_gemini.calls & (1 << call))) {
+            continue;
+        }
+
+        path = target->paths[call];
+
+        if (ngx_http_llmbroker_gemini_path(pool, target, &path[0],
+                                           ":generateContent")
+            != NGX_OK
+            || ngx_http_llmbroker_gemini_path(pool, target, &path[1],
+                                           ":streamGenerateContent?alt=sse")
+               != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+    }
+
+    auth = "x-goog-api-key: ";
+
+    if (ngx_strlcasestrn(target->base_path.data,
+                         target->base_path.data + target->base_path.len,
+                         (u_char *) "/projects/", sizeof("/projects/") - 2))
+    {
+        auth = "Authorization: Bearer ";
+    }
+
+    if (ngx_http_llmbroker_target_headers(pool, target, auth, "") != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    rc = ngx_http_llmbroker_gemini_abilities(target, pool);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    return ngx_http_llmbroker_target_model(pool, target);
+}
+
+
+/* a row of the table; "capabilities" may say {"thinking":"level"} */
+
+static ngx_int_t
+ngx_http_llmbroker_gemini_abilities(ngx_http_llmbroker_target_t *target,
+    ngx_pool_t *pool)
+{
+    ngx_str_t                                 model;
+    ngx_http_llmbroker_json_t                *v;
+    ngx_http_llmbroker_gemini_model_t        *own;
+    const ngx_http_llmbroker_gemini_model_t  *row;
+
+    model = target->model;
+
+    if (ngx_http_llmbroker_gemini_begins(&model, "models/")) {
+        model.data += 7;
+        model.len -= 7;
+    }
+
+    for (row = ngx_http_llmbroker_gemini_models; row->prefix.len; row++) {
+        if (ngx_http_llmbroker_gemini_begins(&model,
+                                             (char *) row->prefix.data))
+        {
+            break;
+        }
+    }
+
+    own = ngx_palloc(pool, sizeof(ngx_http_llmbroker_gemini_model_t));
+    if (own == NULL) {
+        return NGX_ERROR;
+    }
+
+    *own = *row;
+    target->abilities = own;
+
+    v = ngx_http_llmbroker_json_get(target->capabilities, "thinking");
+
+    if (v == NULL) {
+        return NGX_OK;
+    }
+
+    own->max = own->max ? own->max : 24576;
+    own->least = own->least ? own->least : "minimal";
+    own->medium = own->medium ? own->medium : "medium";
+
+    if (ngx_http_llmbroker_json_is(v, "level")) {
+        own->thinking = NGX_HTTP_LLMBROKER_GEMINI_LEVEL;
+
+    } else if (ngx_http_llmbroker_json_is(v, "budget")) {
+        own->thinking = NGX_HTTP_LLMBROKER_GEMINI_BUDGET;
+
+    } else if (ngx_http_llmbroker_json_is(v, "none")) {
+        own->thinking = NGX_HTTP_LLMBROKER_GEMINI_NO_THINKING;
+
+    } else {
+        target->why = "\"thinking\" is \"level\", \"budget\" or \"none\"";
+        return NGX_DECLINED;
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_llmbroker_gemini_path(ngx_pool_t *pool,
+    ngx_http_llmbroker_target_t *target, ngx_str_t *path, const char *method)
+{
+    u_char      *p, c;
+    size_t       i;
+    ngx_str_t   *model;
+    const char  *folder;
+
+    static const u_char  hex[] = "0123456789ABCDEF";
+
+    model = &target->model;
+    folder = "/models/";
+
+    if (ngx_http_llmbroker_gemini_begins(model, "models/")
+        || ngx_http_llmbroker_gemini_begins(model, "tunedModels/"))
+    {
+        folder = "/";
+    }
+
+    p = ngx_pnalloc(pool, target->base_path.len + ngx_strlen(folder)
+                          + model->len * 3 + ngx_strlen(method));
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    path->data = p;
+
+    p = ngx_cpymem(p, target->base_path.data, target->base_path.len);
+    p = ngx_cpymem(p, folder, ngx_strlen(folder));
+
+    for (i = 0; i < model->len; i++) {
+        c = model->data[i];
+
+        if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z')
+            || (c >= '0' && c <= '9')
+            || c == '-' || c == '.' || c == '_' || c == '~' || c == '@'
+            || (c == '/' && folder[1] == '\0'))
+        {
+            *p++ = c;
+
+        } else {
+            *p++ = '%';
+            *p++ = hex[c >> 4];
+            *p++ = hex[c & 0xf];
+        }
+    }
+
+    p = ngx_cpymem(p, method, ngx_strlen(method));
+
+    path->len = p - path->data;
+
+    return NGX_OK;
+}
+
+
+ngx_uint_t
+ngx_http_llmbroker_gemini_begins(ngx_str_t *text, const char *prefix)
+{
+    size_t  len;
+
+    len = ngx_strlen(prefix);
+
+    return text->len >= len && ngx_memcmp(text->data, prefix, len) == 0;
+}
