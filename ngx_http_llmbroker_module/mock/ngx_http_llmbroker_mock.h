@@ -6,8 +6,8 @@
 
 /*
  * A simulator of model providers.  It speaks the dialects of OpenAI (and of
- * DashScope's compatible mode), of Anthropic and of DashScope's native
- * interface, refuses what those refuse and answers by echoing the
+ * DashScope's compatible mode), of Anthropic, of DashScope's native interface
+ * and of Gemini, refuses what those refuse and answers by echoing the
  * conversation.  Knobs make it slow, wrong or broken on purpose.
  *
  * A request passes through:
@@ -16,7 +16,7 @@
  *   _knob.c     the knobs
  *   _request.c  what the dialects' requests have in common, and the answer
  *   _text.c     pieces of JSON strings: words, chunks, filler
- *   _openai.c, _claude.c, _qwen.c, _embed.c   the dialects
+ *   _openai.c, _claude.c, _qwen.c, _gemini.c, _embed.c   the dialects
  *   _write.c    bytes to the client: delays, cuts, back-pressure
  */
 
@@ -171,7 +171,7 @@ typedef struct ngx_http_llmbroker_mock_ctx_s  ngx_http_llmbroker_mock_ctx_t;
 
 typedef struct {
     ngx_str_t                          stream_type; /* Content-Type */
-    ngx_str_t                          id_header;
+    ngx_str_t                          id_header;   /* or empty */
     ngx_str_t                          broken;      /* a malformed event */
 
     /*
@@ -210,6 +210,7 @@ struct ngx_http_llmbroker_mock_ctx_s {
     /* headers */
     ngx_str_t                          bearer;   /* Authorization */
     ngx_str_t                          api_key;  /* x-api-key */
+    ngx_str_t                          goog_key; /* x-goog-api-key */
     ngx_str_t                          version;  /* anthropic-version */
     ngx_str_t                          sse;      /* X-DashScope-SSE */
     ngx_str_t                          accept;
@@ -234,6 +235,7 @@ struct ngx_http_llmbroker_mock_ctx_s {
     unsigned                           cumulative:1;
     unsigned                           plain:1;  /* result_format: text */
     unsigned                           tool_result:1;
+    unsigned                           thoughts:1;  /* are wanted */
     unsigned                           own_knobs:1;
 
     /* a refusal */
@@ -275,6 +277,7 @@ extern ngx_module_t  ngx_http_llmbroker_mock_module;
 extern const ngx_http_llmbroker_mock_dialect_t  ngx_http_llmbroker_mock_openai;
 extern const ngx_http_llmbroker_mock_dialect_t  ngx_http_llmbroker_mock_claude;
 extern const ngx_http_llmbroker_mock_dialect_t  ngx_http_llmbroker_mock_qwen;
+extern const ngx_http_llmbroker_mock_dialect_t  ngx_http_llmbroker_mock_gemini;
 
 
 /* _knob.c */
@@ -414,6 +417,13 @@ ngx_uint_t ngx_http_llmbroker_mock_answer_words(
  */
 void ngx_http_llmbroker_mock_echo(ngx_http_llmbroker_mock_ctx_t *ctx,
     ngx_http_llmbroker_mock_string_t *s);
+
+
+/* _gemini.c */
+
+/* 1 when the request's path asks for a stream, else 0 */
+ngx_uint_t ngx_http_llmbroker_mock_gemini_streams(
+    ngx_http_llmbroker_mock_ctx_t *ctx);
 
 
 /* _embed.c */

@@ -86,6 +86,12 @@ static const ngx_http_llmbroker_mock_route_t
     { ngx_string("/services/aigc/text-generation/generation"), NGX_HTTP_POST,
       NGX_HTTP_LLMBROKER_MOCK_CHAT, &ngx_http_llmbroker_mock_qwen },
 
+    { ngx_string(":generateContent"), NGX_HTTP_POST,
+      NGX_HTTP_LLMBROKER_MOCK_CHAT, &ngx_http_llmbroker_mock_gemini },
+
+    { ngx_string(":streamGenerateContent"), NGX_HTTP_POST,
+      NGX_HTTP_LLMBROKER_MOCK_CHAT, &ngx_http_llmbroker_mock_gemini },
+
     { ngx_null_string, 0, NGX_HTTP_LLMBROKER_MOCK_CHAT, NULL }
 };
 
@@ -98,6 +104,9 @@ static const ngx_http_llmbroker_mock_header_t
 
     { ngx_string("x-api-key"),
       offsetof(ngx_http_llmbroker_mock_ctx_t, api_key) },
+
+    { ngx_string("x-goog-api-key"),
+      offsetof(ngx_http_llmbroker_mock_ctx_t, goog_key) },
 
     { ngx_string("anthropic-version"),
       offsetof(ngx_http_llmbroker_mock_ctx_t, version) },
@@ -505,6 +514,11 @@ ngx_http_llmbroker_mock_read_fixed(ngx_http_llmbroker_mock_ctx_t *ctx)
 
     if (ctx->dialect == &ngx_http_llmbroker_mock_qwen) {
         ctx->stream = (ctx->sse.len != 0);
+        return;
+    }
+
+    if (ctx->dialect == &ngx_http_llmbroker_mock_gemini) {
+        ctx->stream = ngx_http_llmbroker_mock_gemini_streams(ctx);
         return;
     }
 

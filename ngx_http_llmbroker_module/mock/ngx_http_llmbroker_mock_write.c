@@ -228,7 +228,9 @@ ngx_http_llmbroker_mock_header_fields(ngx_http_llmbroker_mock_ctx_t *ctx)
 
     name = ctx->dialect->id_header;
 
-    if (ngx_http_llmbroker_mock_header_field(r, &name, &id, NULL) != NGX_OK) {
+    if (name.len
+        && ngx_http_llmbroker_mock_header_field(r, &name, &id, NULL) != NGX_OK)
+    {
         return NGX_ERROR;
     }
 
