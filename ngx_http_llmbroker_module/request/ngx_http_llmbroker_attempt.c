@@ -411,7 +411,7 @@ ngx_http_llmbroker_attempt_sign(ngx_http_llmbroker_attempt_t *at,
 {
     ngx_http_llmbroker_exchange_t  *ex;
 
-    ngx_str_null(lines);
+    ngx_str_set(lines, "");
 
     ex = &at->exchange;
 
