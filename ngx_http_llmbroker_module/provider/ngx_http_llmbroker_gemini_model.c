@@ -137,10 +137,15 @@ ngx_http_llmbroker_gemini_abilities(ngx_http_llmbroker_target_t *target,
     *own = *row;
     target->abilities = own;
 
+    if (target->capabilities == NULL) {
+        return NGX_OK;
+    }
+
     v = ngx_http_llmbroker_json_get(target->capabilities, "thinking");
 
-    if (v == NULL) {
-        return NGX_OK;
+    if (v == NULL || target->capabilities->n != 1) {
+        target->why = "the one capability of a Gemini model is \"thinking\"";
+        return NGX_DECLINED;
     }
 
     own->max = own->max ? own->max : 24576;

@@ -12,6 +12,7 @@
 
 
 static void test_configure(void);
+static void test_capabilities(void);
 static void test_messages(void);
 static void test_media(void);
 static void test_calls(void);
@@ -153,6 +154,7 @@ main(void)
     ex_model = "gemini-2.5-flash";
 
     test_configure();
+    test_capabilities();
     test_messages();
     test_media();
     test_calls();
@@ -225,6 +227,62 @@ test_configure(void)
     is_str(ex_target.dialect->name.data, ex_target.dialect->name.len,
            "openai", "the OpenAI interface of Google");
     ex_base = "/v1beta";
+}
+
+
+static void
+test_capabilities(void)
+{
+    char       text[64];
+    size_t     i;
+    ngx_int_t  rc;
+    ngx_str_t  s;
+
+    static const char  *tests[][2] = {
+        { "level", CONFIG("\"thinkingConfig\":{\"thinkingLevel\":\"low\","
+                          "\"includeThoughts\":true}") },
+        { "budget", CONFIG("\"thinkingConfig\":{\"thinkingBudget\":2048,"
+                           "\"includeThoughts\":true}") },
+        { "none", CONTENTS(X) },
+        { NULL, NULL }
+    };
+    static const char  *refused[] = {
+        "{\"thinking\":true}", "{\"thinking\":\"x\"}", "{\"thinkin\":1}",
+        "{\"thinking\":\"level\",\"x\":1}", "{}", NULL
+    };
+
+    ex_model = "learnlm-2.0";
+
+    for (i = 0; tests[i][0]; i++) {
+        ex_start(CHAT, 0, 0);
+
+        snprintf(text, sizeof(text), "{\"thinking\":\"%s\"}", tests[i][0]);
+        s = str(text);
+        ngx_http_llmbroker_json_parse(ex_pool, s.data, s.len,
+                                      &ex_target.capabilities);
+
+        rc = ex_target.dialect->configure(ex_pool, &ex_target);
+
+        s = str(ASK(",\"reasoning_effort\":\"low\""));
+        ngx_http_llmbroker_json_parse(ex_pool, s.data, s.len, &ex.request);
+
+        ok(rc == NGX_OK && ex_target.dialect->build(&ex) == NGX_OK
+           && strcmp(ex_text(&ex_body), tests[i][1]) == 0,
+           "a model that is said to think by \"%s\"", tests[i][0]);
+    }
+
+    for (i = 0; refused[i]; i++) {
+        ex_start(CHAT, 0, 0);
+
+        s = str(refused[i]);
+        ngx_http_llmbroker_json_parse(ex_pool, s.data, s.len,
+                                      &ex_target.capabilities);
+
+        ok(ex_target.dialect->configure(ex_pool, &ex_target) == NGX_DECLINED
+           && ex_target.why != NULL, "capabilities that cannot be");
+    }
+
+    ex_model = "gemini-2.5-flash";
 }
 
 
