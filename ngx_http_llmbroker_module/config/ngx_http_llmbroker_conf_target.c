@@ -119,7 +119,12 @@ ngx_http_llmbroker_conf_target(ngx_http_llmbroker_reader_t *rd,
         target->calls &= provider->calls;
     }
 
-    rc = target->dialect->configure(pool, target);
+    if (provider->configure) {
+        rc = provider->configure(pool, target);
+
+    } else {
+        rc = target->dialect->configure(pool, target);
+    }
 
     if (rc == NGX_DECLINED) {
         return ngx_http_llmbroker_conf_invalid_hidden(rd, v, target->why);

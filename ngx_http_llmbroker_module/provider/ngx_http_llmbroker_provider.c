@@ -18,51 +18,6 @@ static ngx_uint_t ngx_http_llmbroker_listed(ngx_str_t *list, u_char *p,
     size_t len);
 
 
-/* name, alias, default base URL, dialect, base path's end, its dialect */
-
-const ngx_http_llmbroker_provider_t  ngx_http_llmbroker_providers[] = {
-
-    { ngx_string("openai"),
-      ngx_null_string,
-      ngx_string("https://api.openai.com/v1"),
-      &ngx_http_llmbroker_openai,
-      ngx_null_string,
-      NULL,
-      0,
-      NULL },
-
-    { ngx_string("claude"),
-      ngx_string("anthropic"),
-      ngx_string("https://api.anthropic.com/v1"),
-      &ngx_http_llmbroker_claude,
-      ngx_null_string,
-      NULL,
-      0,
-      NULL },
-
-    { ngx_string("qwen"),
-      ngx_string("dashscope"),
-      ngx_string("https://dashscope.aliyuncs.com/api/v1"),
-      &ngx_http_llmbroker_qwen,
-      ngx_string("/compatible-mode/v1"),
-      &ngx_http_llmbroker_openai,
-      0,
-      NULL },
-
-    { ngx_string("gemini"),
-      ngx_string("google"),
-      ngx_string("https://generativelanguage.googleapis.com/v1beta"),
-      &ngx_http_llmbroker_gemini,
-      ngx_string("/openai"),
-      &ngx_http_llmbroker_openai,
-      0,
-      NULL },
-
-    { ngx_null_string, ngx_null_string, ngx_null_string, NULL,
-      ngx_null_string, NULL, 0, NULL }
-};
-
-
 const ngx_http_llmbroker_provider_t *
 ngx_http_llmbroker_provider_find(ngx_str_t *name)
 {

@@ -6,8 +6,8 @@
  * knows no request, connection or configuration file, never blocks and
  * allocates only from the pools that an exchange carries.
  *
- * To add a provider: one row in ngx_http_llmbroker_provider.c when it speaks
- * a dialect that is there, and one new file when it does not.
+ * To add a provider: one row in ngx_http_llmbroker_providers.c when it speaks
+ * a dialect that is there, and one new dialect when it does not.
  */
 
 
@@ -307,6 +307,13 @@ struct ngx_http_llmbroker_provider_s {
 
     /* a spliced request's members that need care, or NULL */
     const ngx_http_llmbroker_adapt_t    *adapt;
+
+    /* in place of the dialect's configure(), which it calls; or NULL */
+    ngx_int_t  (*configure)(ngx_pool_t *pool,
+        ngx_http_llmbroker_target_t *target);
+
+    /* its streams tell the usage unasked, and it refuses "stream_options" */
+    unsigned                             usage_unasked:1;
 };
 
 
@@ -314,6 +321,10 @@ extern const ngx_http_llmbroker_dialect_t  ngx_http_llmbroker_openai;
 extern const ngx_http_llmbroker_dialect_t  ngx_http_llmbroker_claude;
 extern const ngx_http_llmbroker_dialect_t  ngx_http_llmbroker_qwen;
 extern const ngx_http_llmbroker_dialect_t  ngx_http_llmbroker_gemini;
+
+/* rows of their own (ngx_http_llmbroker_provider_s.configure) */
+ngx_int_t ngx_http_llmbroker_azure_configure(ngx_pool_t *pool,
+    ngx_http_llmbroker_target_t *target);
 
 /* the registration array; ends with an empty name */
 extern const ngx_http_llmbroker_provider_t  ngx_http_llmbroker_providers[];

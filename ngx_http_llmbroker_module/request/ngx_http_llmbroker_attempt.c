@@ -16,6 +16,8 @@
 
 static ngx_int_t ngx_http_llmbroker_attempt_build(
     ngx_http_llmbroker_attempt_t *at);
+static ngx_int_t ngx_http_llmbroker_attempt_splice(
+    ngx_http_llmbroker_attempt_t *at, ngx_http_llmbroker_edit_t *edit);
 static ngx_int_t ngx_http_llmbroker_attempt_translate(
     ngx_http_llmbroker_attempt_t *at, ngx_http_llmbroker_edit_t *edit);
 static ngx_int_t ngx_http_llmbroker_attempt_subrequest(
@@ -107,7 +109,6 @@ ngx_http_llmbroker_attempt_build(ngx_http_llmbroker_attempt_t *at)
 {
     ngx_int_t                            rc;
     ngx_str_t                            text;
-    ngx_uint_t                           wanted;
     ngx_http_llmbroker_ctx_t            *ctx;
     ngx_http_llmbroker_edit_t            edit;
     ngx_http_llmbroker_exchange_t       *ex;
@@ -159,7 +160,25 @@ ngx_http_llmbroker_attempt_build(ngx_http_llmbroker_attempt_t *at)
         return ngx_http_llmbroker_attempt_translate(at, &edit);
     }
 
-    rc = ngx_http_llmbroker_adapt(&edit, ex);
+    return ngx_http_llmbroker_attempt_splice(at, &edit);
+}
+
+
+static ngx_int_t
+ngx_http_llmbroker_attempt_splice(ngx_http_llmbroker_attempt_t *at,
+    ngx_http_llmbroker_edit_t *edit)
+{
+    ngx_int_t                       rc;
+    ngx_uint_t                      wanted;
+    ngx_http_llmbroker_ctx_t       *ctx;
+    ngx_http_llmbroker_exchange_t  *ex;
+
+    static ngx_str_t  stream_options = ngx_string("stream_options");
+
+    ctx = at->ctx;
+    ex = &at->exchange;
+
+    rc = ngx_http_llmbroker_adapt(edit, ex);
 
     if (rc == NGX_DECLINED) {
         ngx_http_llmbroker_error_fault(ex->pool, &ctx->error, &ex->fault,
@@ -171,16 +190,20 @@ ngx_http_llmbroker_attempt_build(ngx_http_llmbroker_attempt_t *at)
     }
 
     if (ex->stream) {
-        if (ngx_http_llmbroker_edit_usage(&edit, ctx->model, &wanted)
+        if (ngx_http_llmbroker_edit_usage(edit, ctx->model, &wanted)
             != NGX_OK)
         {
             return NGX_ERROR;
         }
 
         ex->usage_wanted = wanted;
+
+        if (ex->target->row->usage_unasked) {
+            ngx_http_llmbroker_edit_drop(edit, &stream_options);
+        }
     }
 
-    return ngx_http_llmbroker_edit_chain(&edit, &at->body, &at->length);
+    return ngx_http_llmbroker_edit_chain(edit, &at->body, &at->length);
 }
 
 
