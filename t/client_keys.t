@@ -185,6 +185,7 @@ Access-Control-Max-Age: 86400
 === TEST 18: no key reaches a log
 --- more_headers
 Authorization: Bearer first-key-but-wrong
+--- log_level: info
 --- error_code: 401
 --- no_error_log
-[alert]
+first-key

@@ -521,6 +521,7 @@ made by init
 === TEST 34: tcp mock, reply in pieces, query compared
 --- config
     location /t {
+        proxy_http_version 1.0;
         proxy_set_header Host mock;
         proxy_pass http://127.0.0.1:$TEST_NGINX_RAND_PORT_1;
     }

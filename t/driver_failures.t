@@ -115,6 +115,7 @@ my @wrong = (
 my $mock_config = <<'END';
 --- config
     location /t {
+        proxy_http_version 1.0;
         proxy_set_header Host mock;
         proxy_pass http://127.0.0.1:$TEST_NGINX_RAND_PORT_1;
     }

@@ -208,4 +208,4 @@ own page
 --- error_code: 200
 --- response_headers
 X-Own: yes
---- response_body_like: choices|decisions
+--- response_body_like: "decisions":
