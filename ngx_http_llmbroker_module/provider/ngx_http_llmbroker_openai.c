@@ -18,6 +18,7 @@
 
 #include "codec/ngx_http_llmbroker_scan.h"
 #include "provider/ngx_http_llmbroker_answer.h"
+#include "provider/ngx_http_llmbroker_embedding.h"
 #include "provider/ngx_http_llmbroker_fault.h"
 
 
@@ -29,6 +30,7 @@ typedef struct {
     unsigned                         usage:1;    /* an object */
     unsigned                         finished:1; /* of the whole answer */
     unsigned                         started:1;  /* check() was called */
+    unsigned                         convert:1;  /* vectors of another form */
 } ngx_http_llmbroker_openai_t;
 
 
@@ -206,7 +208,7 @@ ngx_http_llmbroker_openai_verdict(ngx_http_llmbroker_exchange_t *ex,
     }
 
     if (o->array) {
-        return NGX_OK;
+        return (o->convert && !ex->stream) ? NGX_DONE : NGX_OK;
     }
 
     if (ex->call == NGX_HTTP_LLMBROKER_EMBEDDINGS) {
@@ -229,6 +231,10 @@ ngx_http_llmbroker_openai_response(ngx_http_llmbroker_exchange_t *ex,
     ngx_int_t                   rc;
     ngx_str_t                   id, model;
     ngx_http_llmbroker_json_t  *v;
+
+    if (ex->call == NGX_HTTP_LLMBROKER_EMBEDDINGS) {
+        return ngx_http_llmbroker_embedding_answer(ex, root);
+    }
 
     p = root->raw.data;
 
@@ -520,6 +526,10 @@ ngx_http_llmbroker_openai_value(ngx_http_llmbroker_scan_t *s,
     }
 
     /* depth == 3 */
+
+    if (ngx_http_llmbroker_openai_key(&level[3], "embedding")) {
+        o->convert |= ngx_http_llmbroker_embedding_differs(ex, level[3].type);
+    }
 
     if (level[3].type != NGX_HTTP_LLMBROKER_JSON_STRING
         || text->data == NULL

@@ -31,6 +31,14 @@ typedef enum {
 } ngx_http_llmbroker_call_e;
 
 
+/* how the client wants its embeddings */
+typedef enum {
+    NGX_HTTP_LLMBROKER_ENCODING_FLOAT = 0,
+    NGX_HTTP_LLMBROKER_ENCODING_BASE64,
+    NGX_HTTP_LLMBROKER_ENCODING_OTHER  /* the provider's matter */
+} ngx_http_llmbroker_encoding_e;
+
+
 typedef struct ngx_http_llmbroker_dialect_s   ngx_http_llmbroker_dialect_t;
 typedef struct ngx_http_llmbroker_exchange_s  ngx_http_llmbroker_exchange_t;
 typedef struct ngx_http_llmbroker_provider_s  ngx_http_llmbroker_provider_t;
@@ -120,6 +128,7 @@ struct ngx_http_llmbroker_exchange_s {
 
     const ngx_http_llmbroker_target_t   *target;
     ngx_http_llmbroker_call_e            call;
+    ngx_http_llmbroker_encoding_e        encoding;
     time_t                               created;
 
     unsigned                             stream:1; /* the client's wish */

@@ -10,6 +10,7 @@
 
 #include "ngx_http_llmbroker_compat.h"
 #include "provider/ngx_http_llmbroker_answer.h"
+#include "provider/ngx_http_llmbroker_embedding.h"
 #include "request/ngx_http_llmbroker_adapt.h"
 #include "request/ngx_http_llmbroker_attempt.h"
 
@@ -143,6 +144,18 @@ ngx_http_llmbroker_attempt_build(ngx_http_llmbroker_attempt_t *at)
         != NGX_OK)
     {
         return NGX_ERROR;
+    }
+
+    if (ctx->call == NGX_HTTP_LLMBROKER_EMBEDDINGS) {
+        ngx_str_null(&text);
+
+        if (ngx_http_llmbroker_edit_get(&edit, "encoding_format", &text)
+            == NGX_ERROR)
+        {
+            return NGX_ERROR;
+        }
+
+        ex->encoding = ngx_http_llmbroker_embedding_encoding(&text);
     }
 
     rc = ngx_http_llmbroker_edit_get(&edit, "stream", &text);

@@ -1,0 +1,48 @@
+
+/*
+ * Vectors of embeddings, as lists of numbers or as base64: OpenAI's libraries
+ * ask for base64, which many servers of its dialect do not know.
+ */
+
+
+#ifndef _NGX_HTTP_LLMBROKER_EMBEDDING_H_INCLUDED_
+#define _NGX_HTTP_LLMBROKER_EMBEDDING_H_INCLUDED_
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+
+#include "provider/ngx_http_llmbroker_provider.h"
+
+
+/*
+ * The meaning of a request's "encoding_format", a JSON text: data == NULL when
+ * there is none.
+ */
+ngx_http_llmbroker_encoding_e ngx_http_llmbroker_embedding_encoding(
+    ngx_str_t *format);
+
+/* 1 when a vector of this JSON type is not what the client asked for, else 0 */
+ngx_uint_t ngx_http_llmbroker_embedding_differs(
+    ngx_http_llmbroker_exchange_t *ex, ngx_http_llmbroker_json_type_e type);
+
+/*
+ * Writes a vector, a list of numbers or a string of base64 (little-endian
+ * floats of 32 bits, section 2.2), in the form that the client asked for.
+ * Return: NGX_OK; NGX_DECLINED when it is no vector, with ex->fault set;
+ * NGX_ERROR.
+ */
+ngx_int_t ngx_http_llmbroker_embedding_vector(
+    ngx_http_llmbroker_exchange_t *ex, ngx_http_llmbroker_json_writer_t *w,
+    ngx_http_llmbroker_json_t *vector);
+
+/*
+ * Writes an answer of OpenAI's form to ex->out, with its vectors in the form
+ * that the client asked for and the rest as it is.
+ * Return: as above.
+ */
+ngx_int_t ngx_http_llmbroker_embedding_answer(
+    ngx_http_llmbroker_exchange_t *ex, ngx_http_llmbroker_json_t *root);
+
+
+#endif /* _NGX_HTTP_LLMBROKER_EMBEDDING_H_INCLUDED_ */
