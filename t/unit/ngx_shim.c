@@ -12,6 +12,8 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 
+#include <openssl/evp.h>
+
 #include "ngx_shim.h"
 
 
@@ -744,6 +746,93 @@ ngx_hex_dump(u_char *dst, u_char *src, size_t len)
 
 
 /* formatted output */
+
+void
+ngx_encode_base64(ngx_str_t *dst, ngx_str_t *src)
+{
+    u_char  *p;
+
+    /* OpenSSL ends it with a null byte */
+
+    p = malloc(ngx_base64_encoded_length(src->len) + 1);
+    if (p == NULL) {
+        abort();
+    }
+
+    dst->len = EVP_EncodeBlock(p, src->data, src->len);
+    memcpy(dst->data, p, dst->len);
+
+    free(p);
+}
+
+
+ngx_int_t
+ngx_decode_base64(ngx_str_t *dst, ngx_str_t *src)
+{
+    size_t       i, len;
+    uint32_t     bits;
+    const char  *digit;
+
+    static const char  digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                  "abcdefghijklmnopqrstuvwxyz0123456789+/";
+
+    for (len = 0; len < src->len && src->data[len] != '='; len++) { /* void */ }
+
+    if (len % 4 == 1) {
+        return NGX_ERROR;
+    }
+
+    dst->len = 0;
+    bits = 0;
+
+    for (i = 0; i < len; i++) {
+        digit = src->data[i] ? strchr(digits, src->data[i]) : NULL;
+
+        if (digit == NULL) {
+            return NGX_ERROR;
+        }
+
+        bits = bits << 6 | (digit - digits);
+
+        if (i % 4) {
+            dst->data[dst->len++] = (u_char) (bits >> (6 - i % 4 * 2));
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+/* of NGX_ESCAPE_URI_COMPONENT only */
+
+uintptr_t
+ngx_escape_uri(u_char *dst, u_char *src, size_t size, ngx_uint_t type)
+{
+    size_t     i;
+    uintptr_t  n;
+
+    n = 0;
+
+    for (i = 0; i < size; i++) {
+
+        if (isalnum(src[i]) || (src[i] && strchr("-._~", src[i]))) {
+            if (dst) {
+                *dst++ = src[i];
+            }
+
+            continue;
+        }
+
+        n++;
+
+        if (dst) {
+            dst += sprintf((char *) dst, "%%%02X", src[i]);
+        }
+    }
+
+    return dst ? (uintptr_t) dst : n;
+}
+
 
 u_char *
 ngx_sprintf(u_char *buf, const char *fmt, ...)
