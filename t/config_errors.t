@@ -563,3 +563,55 @@ models:
 --- must_die
 --- error_log
 invalid value "1?2" for models.m.timeout
+
+
+
+=== TEST 46: a capability that does not exist
+--- user_files
+>>> llmbroker.yaml
+models:
+  m:
+    provider: claude
+    capabilities: {prefil: true}
+--- must_die
+--- error_log
+invalid value for models.m, "prefil" is none of its "capabilities": max_tokens, adaptive_thinking,
+
+
+
+=== TEST 47: a capability of a wrong type
+--- user_files
+>>> llmbroker.yaml
+models:
+  m:
+    provider: claude
+    capabilities: {max_tokens: many}
+--- must_die
+--- error_log
+invalid value for models.m, "max_tokens" in its "capabilities" is an integer above 0
+
+
+
+=== TEST 48: a capability of another word
+--- user_files
+>>> llmbroker.yaml
+models:
+  m:
+    provider: gemini
+    capabilities: {thinking: true}
+--- must_die
+--- error_log
+invalid value for models.m, "thinking" in its "capabilities" is none or budget or level
+
+
+
+=== TEST 49: a capability of a dialect without any
+--- user_files
+>>> llmbroker.yaml
+models:
+  m:
+    provider: openai
+    capabilities: {tools: true}
+--- must_die
+--- error_log
+invalid value for models.m, its provider has no "capabilities" to set

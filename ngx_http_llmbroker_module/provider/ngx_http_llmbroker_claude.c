@@ -7,7 +7,7 @@
  * after the other.  Told as OpenAI's chat completion by the rules P and S of
  * the wire format, sections 4.2 and 4.3.  Requests: ..._claude_request.c.
  *
- * Blocks of tools that Anthropic runs itself are left out (P6): a client
+ * Tools that Anthropic runs itself are told apart from the client's (P6): it
  * would try to run them.
  */
 
@@ -18,49 +18,20 @@
 #include "provider/ngx_http_llmbroker_answer.h"
 #include "provider/ngx_http_llmbroker_claude.h"
 #include "provider/ngx_http_llmbroker_fault.h"
-#include "provider/ngx_http_llmbroker_text.h"
-
-
-/* of what is kept until a block of a stream ends, bytes */
-#define NGX_HTTP_LLMBROKER_CLAUDE_KEPT  (1024 * 1024)
-
-
-typedef enum {
-    NGX_HTTP_LLMBROKER_CLAUDE_IN_NOTHING = 0,
-    NGX_HTTP_LLMBROKER_CLAUDE_IN_TEXT,
-    NGX_HTTP_LLMBROKER_CLAUDE_IN_THINKING,
-    NGX_HTTP_LLMBROKER_CLAUDE_IN_TOOL,
-    NGX_HTTP_LLMBROKER_CLAUDE_IN_OTHER
-} ngx_http_llmbroker_claude_in_e;
-
-
-/* of an answer; what is kept of a block is reused for the next one */
-typedef struct {
-    ngx_str_t                        id;         /* inner */
-    ngx_http_llmbroker_claude_in_e   in;         /* the open block */
-    ngx_uint_t                       tools;      /* opened so far */
-    ngx_uint_t                       points;     /* of all text so far */
-    ngx_uint_t                       begin;      /* of the block's text */
-
-    ngx_http_llmbroker_text_t        thinking;   /* inner; not of a stream */
-    ngx_http_llmbroker_text_t        signature;  /* inner */
-    ngx_http_llmbroker_text_t        citations;  /* members, with NULs */
-
-    ngx_int_t                        input;      /* tokens; -1: not told */
-    ngx_int_t                        read;
-    ngx_int_t                        creation;
-    ngx_int_t                        output;
-    ngx_int_t                        thought;
-
-    unsigned                         started:1;
-    unsigned                         filled:1;   /* the tool has arguments */
-} ngx_http_llmbroker_claude_t;
 
 
 typedef struct {
     const char                      *stop;
     const char                      *finish;
 } ngx_http_llmbroker_claude_reason_t;
+
+
+/* a header of rate limits */
+typedef struct {
+    ngx_str_t                        name;
+    ngx_str_t                        told;
+    ngx_uint_t                       time;  /* a time, told as seconds */
+} ngx_http_llmbroker_claude_limit_t;
 
 
 /* one type of event and what reads it */
@@ -84,13 +55,18 @@ static ngx_int_t ngx_http_llmbroker_claude_end(
     ngx_http_llmbroker_exchange_t *ex);
 static void ngx_http_llmbroker_claude_error(ngx_http_llmbroker_exchange_t *ex,
     ngx_uint_t status, ngx_http_llmbroker_json_t *root, ngx_str_t *text);
+static ngx_int_t ngx_http_llmbroker_claude_header(
+    ngx_http_llmbroker_exchange_t *ex, ngx_str_t *name, ngx_str_t *value);
+static ngx_int_t ngx_http_llmbroker_claude_seconds(
+    ngx_http_llmbroker_exchange_t *ex, ngx_str_t *value);
+static ngx_int_t ngx_http_llmbroker_claude_sign(
+    ngx_http_llmbroker_exchange_t *ex, ngx_str_t *path, ngx_chain_t *body,
+    time_t now, ngx_str_t *lines);
 static ngx_int_t ngx_http_llmbroker_claude_error_event(
     ngx_http_llmbroker_exchange_t *ex, ngx_http_llmbroker_claude_t *c,
     ngx_http_llmbroker_json_t *root);
 static void ngx_http_llmbroker_claude_fault(ngx_http_llmbroker_fault_t *fault);
 
-static ngx_http_llmbroker_claude_t *ngx_http_llmbroker_claude_state(
-    ngx_http_llmbroker_exchange_t *ex);
 static ngx_int_t ngx_http_llmbroker_claude_start(
     ngx_http_llmbroker_exchange_t *ex, ngx_http_llmbroker_claude_t *c,
     ngx_http_llmbroker_json_t *message);
@@ -103,50 +79,12 @@ static ngx_int_t ngx_http_llmbroker_claude_message_delta(
 static ngx_int_t ngx_http_llmbroker_claude_message_stop(
     ngx_http_llmbroker_exchange_t *ex, ngx_http_llmbroker_claude_t *c,
     ngx_http_llmbroker_json_t *root);
-static ngx_int_t ngx_http_llmbroker_claude_open(
-    ngx_http_llmbroker_exchange_t *ex, ngx_http_llmbroker_claude_t *c,
-    ngx_http_llmbroker_json_t *root);
-static ngx_int_t ngx_http_llmbroker_claude_close(
-    ngx_http_llmbroker_exchange_t *ex, ngx_http_llmbroker_claude_t *c,
-    ngx_http_llmbroker_json_t *root);
 static ngx_int_t ngx_http_llmbroker_claude_ping(
     ngx_http_llmbroker_exchange_t *ex, ngx_http_llmbroker_claude_t *c,
     ngx_http_llmbroker_json_t *root);
-static ngx_int_t ngx_http_llmbroker_claude_block(
-    ngx_http_llmbroker_exchange_t *ex, ngx_http_llmbroker_claude_t *c,
-    ngx_http_llmbroker_json_t *block);
-static ngx_int_t ngx_http_llmbroker_claude_tool_use(
-    ngx_http_llmbroker_exchange_t *ex, ngx_http_llmbroker_claude_t *c,
-    ngx_http_llmbroker_json_t *block);
-static ngx_int_t ngx_http_llmbroker_claude_delta(
-    ngx_http_llmbroker_exchange_t *ex, ngx_http_llmbroker_claude_t *c,
-    ngx_http_llmbroker_json_t *root);
-static ngx_int_t ngx_http_llmbroker_claude_text(
-    ngx_http_llmbroker_exchange_t *ex, ngx_http_llmbroker_claude_t *c,
-    ngx_str_t inner);
-static ngx_int_t ngx_http_llmbroker_claude_think(
-    ngx_http_llmbroker_exchange_t *ex, ngx_http_llmbroker_claude_t *c,
-    ngx_str_t inner);
-static ngx_int_t ngx_http_llmbroker_claude_citation(
-    ngx_http_llmbroker_exchange_t *ex, ngx_http_llmbroker_claude_t *c,
-    ngx_http_llmbroker_json_t *citation);
-static ngx_int_t ngx_http_llmbroker_claude_block_stop(
-    ngx_http_llmbroker_exchange_t *ex, ngx_http_llmbroker_claude_t *c);
-static ngx_int_t ngx_http_llmbroker_claude_annotations(
-    ngx_http_llmbroker_exchange_t *ex, ngx_http_llmbroker_claude_t *c);
-static ngx_int_t ngx_http_llmbroker_claude_thought(
-    ngx_http_llmbroker_exchange_t *ex, ngx_http_llmbroker_claude_t *c);
 static ngx_int_t ngx_http_llmbroker_claude_finish(
     ngx_http_llmbroker_exchange_t *ex, ngx_http_llmbroker_claude_t *c,
     ngx_http_llmbroker_json_t *root);
-static void ngx_http_llmbroker_claude_usage(ngx_http_llmbroker_exchange_t *ex,
-    ngx_http_llmbroker_claude_t *c, ngx_http_llmbroker_json_t *usage);
-static void ngx_http_llmbroker_claude_iterations(
-    ngx_http_llmbroker_claude_t *c, ngx_http_llmbroker_json_t *iterations);
-static ngx_int_t ngx_http_llmbroker_claude_count(
-    ngx_http_llmbroker_json_t *usage, const char *name, ngx_int_t old);
-static ngx_str_t ngx_http_llmbroker_claude_inner(
-    ngx_http_llmbroker_json_t *object, const char *name);
 
 
 const ngx_http_llmbroker_dialect_t  ngx_http_llmbroker_claude = {
@@ -161,8 +99,29 @@ const ngx_http_llmbroker_dialect_t  ngx_http_llmbroker_claude = {
     ngx_http_llmbroker_claude_event,
     ngx_http_llmbroker_claude_end,
     ngx_http_llmbroker_claude_error,
-    NULL,
-    NULL
+    ngx_http_llmbroker_claude_header,
+    ngx_http_llmbroker_claude_sign
+};
+
+
+/* rules H: Anthropic's names after "anthropic-ratelimit-", and OpenAI's */
+
+static const ngx_http_llmbroker_claude_limit_t
+    ngx_http_llmbroker_claude_limits[] =
+{
+    { ngx_string("requests-limit"),
+      ngx_string("x-ratelimit-limit-requests"), 0 },
+    { ngx_string("requests-remaining"),
+      ngx_string("x-ratelimit-remaining-requests"), 0 },
+    { ngx_string("requests-reset"),
+      ngx_string("x-ratelimit-reset-requests"), 1 },
+    { ngx_string("tokens-limit"),
+      ngx_string("x-ratelimit-limit-tokens"), 0 },
+    { ngx_string("tokens-remaining"),
+      ngx_string("x-ratelimit-remaining-tokens"), 0 },
+    { ngx_string("tokens-reset"),
+      ngx_string("x-ratelimit-reset-tokens"), 1 },
+    { ngx_null_string, ngx_null_string, 0 }
 };
 
 
@@ -224,7 +183,11 @@ ngx_http_llmbroker_claude_configure(ngx_pool_t *pool,
         return NGX_ERROR;
     }
 
-    return ngx_http_llmbroker_target_model(pool, target);
+    if (ngx_http_llmbroker_target_model(pool, target) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    return ngx_http_llmbroker_claude_abilities(pool, target);
 }
 
 
@@ -358,6 +321,121 @@ ngx_http_llmbroker_claude_error(ngx_http_llmbroker_exchange_t *ex,
 
 
 static ngx_int_t
+ngx_http_llmbroker_claude_header(ngx_http_llmbroker_exchange_t *ex,
+    ngx_str_t *name, ngx_str_t *value)
+{
+    size_t                                    len;
+    const ngx_http_llmbroker_claude_limit_t  *limit;
+
+    len = sizeof("anthropic-ratelimit-") - 1;
+
+    if (name->len <= len
+        || ngx_memcmp(name->data, "anthropic-ratelimit-", len) != 0)
+    {
+        return NGX_DECLINED;
+    }
+
+    for (limit = ngx_http_llmbroker_claude_limits; limit->name.len; limit++) {
+
+        if (limit->name.len != name->len - len
+            || ngx_memcmp(limit->name.data, name->data + len, limit->name.len)
+               != 0)
+        {
+            continue;
+        }
+
+        *name = limit->told;
+
+        if (limit->time) {
+            return ngx_http_llmbroker_claude_seconds(ex, value);
+        }
+
+        return NGX_OK;
+    }
+
+    return NGX_DECLINED;
+}
+
+
+/* a time of RFC 3339, in UTC, becomes "<n>s" from now */
+
+static ngx_int_t
+ngx_http_llmbroker_claude_seconds(ngx_http_llmbroker_exchange_t *ex,
+    ngx_str_t *value)
+{
+    int        n;
+    time_t     left;
+    u_char    *p;
+    struct tm  tm;
+    u_char     text[sizeof("2026-11-23T08:15:00Z")];
+
+    if (value->len != sizeof(text) - 1
+        || value->data[value->len - 1] != 'Z')
+    {
+        return NGX_DECLINED;
+    }
+
+    ngx_cpystrn(text, value->data, sizeof(text));
+    ngx_memzero(&tm, sizeof(struct tm));
+
+    n = sscanf((char *) text, "%4d-%2d-%2dT%2d:%2d:%2dZ", &tm.tm_year,
+               &tm.tm_mon, &tm.tm_mday, &tm.tm_hour, &tm.tm_min, &tm.tm_sec);
+
+    if (n != 6) {
+        return NGX_DECLINED;
+    }
+
+    tm.tm_year -= 1900;
+    tm.tm_mon--;
+
+    left = timegm(&tm) - ngx_time();
+
+    p = ngx_pnalloc(ex->pool, NGX_TIME_T_LEN + sizeof("s") - 1);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    value->data = p;
+    value->len = ngx_sprintf(p, "%Ts", ngx_max(left, 0)) - p;
+
+    return NGX_OK;
+}
+
+
+/* R15 */
+
+static ngx_int_t
+ngx_http_llmbroker_claude_sign(ngx_http_llmbroker_exchange_t *ex,
+    ngx_str_t *path, ngx_chain_t *body, time_t now, ngx_str_t *lines)
+{
+    ngx_str_t                     betas;
+    ngx_http_llmbroker_claude_t  *c;
+
+    ngx_str_null(lines);
+
+    c = ex->state;
+
+    if (c == NULL || c->betas.len == 0) {
+        return NGX_OK;
+    }
+
+    betas.len = c->betas.len;
+    betas.data = c->betas.data;
+
+    lines->data = ngx_pnalloc(ex->pool, sizeof("anthropic-beta: " CRLF) - 1
+                                        + betas.len);
+    if (lines->data == NULL) {
+        return NGX_ERROR;
+    }
+
+    lines->len = ngx_sprintf(lines->data, "anthropic-beta: %V" CRLF, &betas)
+                 - lines->data;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
 ngx_http_llmbroker_claude_error_event(ngx_http_llmbroker_exchange_t *ex,
     ngx_http_llmbroker_claude_t *c, ngx_http_llmbroker_json_t *root)
 {
@@ -399,7 +477,7 @@ ngx_http_llmbroker_claude_fault(ngx_http_llmbroker_fault_t *fault)
 }
 
 
-static ngx_http_llmbroker_claude_t *
+ngx_http_llmbroker_claude_t *
 ngx_http_llmbroker_claude_state(ngx_http_llmbroker_exchange_t *ex)
 {
     ngx_http_llmbroker_claude_t  *c;
@@ -552,32 +630,6 @@ ngx_http_llmbroker_claude_message_stop(ngx_http_llmbroker_exchange_t *ex,
 }
 
 
-static ngx_int_t
-ngx_http_llmbroker_claude_open(ngx_http_llmbroker_exchange_t *ex,
-    ngx_http_llmbroker_claude_t *c, ngx_http_llmbroker_json_t *root)
-{
-    ngx_int_t                   rc;
-    ngx_http_llmbroker_json_t  *block;
-
-    rc = ngx_http_llmbroker_claude_block_stop(ex, c);
-    if (rc != NGX_OK) {
-        return rc;
-    }
-
-    block = ngx_http_llmbroker_json_get(root, "content_block");
-
-    return ngx_http_llmbroker_claude_block(ex, c, block);
-}
-
-
-static ngx_int_t
-ngx_http_llmbroker_claude_close(ngx_http_llmbroker_exchange_t *ex,
-    ngx_http_llmbroker_claude_t *c, ngx_http_llmbroker_json_t *root)
-{
-    return ngx_http_llmbroker_claude_block_stop(ex, c);
-}
-
-
 /* S10 */
 
 static ngx_int_t
@@ -585,377 +637,6 @@ ngx_http_llmbroker_claude_ping(ngx_http_llmbroker_exchange_t *ex,
     ngx_http_llmbroker_claude_t *c, ngx_http_llmbroker_json_t *root)
 {
     return ngx_http_llmbroker_answer_ping(ex);
-}
-
-
-/* a block with what it holds: all in a buffered answer, little in a stream */
-
-static ngx_int_t
-ngx_http_llmbroker_claude_block(ngx_http_llmbroker_exchange_t *ex,
-    ngx_http_llmbroker_claude_t *c, ngx_http_llmbroker_json_t *block)
-{
-    ngx_int_t                   rc;
-    ngx_str_t                   text;
-    ngx_http_llmbroker_json_t  *type, *v;
-
-    type = ngx_http_llmbroker_json_get(block, "type");
-
-    if (ngx_http_llmbroker_json_is(type, "text")) {
-        c->in = NGX_HTTP_LLMBROKER_CLAUDE_IN_TEXT;
-        c->begin = c->points;
-
-        text = ngx_http_llmbroker_claude_inner(block, "text");
-
-        rc = ngx_http_llmbroker_claude_text(ex, c, text);
-        if (rc != NGX_OK) {
-            return rc;
-        }
-
-        v = ngx_http_llmbroker_json_get(block, "citations");
-
-        for (v = v ? v->child : NULL; v; v = v->next) {
-
-            if (ngx_http_llmbroker_claude_citation(ex, c, v) != NGX_OK) {
-                return NGX_ERROR;
-            }
-        }
-
-        return NGX_OK;
-    }
-
-    if (ngx_http_llmbroker_json_is(type, "thinking")) {
-        c->in = NGX_HTTP_LLMBROKER_CLAUDE_IN_THINKING;
-
-        text = ngx_http_llmbroker_claude_inner(block, "signature");
-
-        if (ngx_http_llmbroker_text_append(ex->pool, &c->signature,
-                                             text.data, text.len)
-            != NGX_OK)
-        {
-            return NGX_ERROR;
-        }
-
-        text = ngx_http_llmbroker_claude_inner(block, "thinking");
-
-        return ngx_http_llmbroker_claude_think(ex, c, text);
-    }
-
-    if (ngx_http_llmbroker_json_is(type, "tool_use")) {
-        return ngx_http_llmbroker_claude_tool_use(ex, c, block);
-    }
-
-    c->in = NGX_HTTP_LLMBROKER_CLAUDE_IN_OTHER;
-
-    if (ngx_http_llmbroker_json_is(type, "redacted_thinking")) {
-        return ngx_http_llmbroker_answer_block(ex, 0, &block->raw);
-    }
-
-    return NGX_OK;
-}
-
-
-/* P5, S3 */
-
-static ngx_int_t
-ngx_http_llmbroker_claude_tool_use(ngx_http_llmbroker_exchange_t *ex,
-    ngx_http_llmbroker_claude_t *c, ngx_http_llmbroker_json_t *block)
-{
-    ngx_int_t                   rc;
-    ngx_str_t                   id, name, inner;
-    ngx_http_llmbroker_json_t  *input;
-
-    c->in = NGX_HTTP_LLMBROKER_CLAUDE_IN_TOOL;
-    c->filled = 0;
-
-    id = ngx_http_llmbroker_claude_inner(block, "id");
-    name = ngx_http_llmbroker_claude_inner(block, "name");
-
-    rc = ngx_http_llmbroker_answer_tool(ex, 0, c->tools++, &id, &name);
-    if (rc != NGX_OK) {
-        return rc;
-    }
-
-    input = ngx_http_llmbroker_json_get(block, "input");
-
-    if (input == NULL || input->n == 0) {
-        return NGX_OK;
-    }
-
-    c->filled = 1;
-
-    if (ngx_http_llmbroker_text_quote(ex->temp ? ex->temp : ex->pool,
-                                        &input->raw, &inner)
-        != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    return ngx_http_llmbroker_answer_arguments(ex, 0, c->tools - 1, &inner);
-}
-
-
-static ngx_int_t
-ngx_http_llmbroker_claude_delta(ngx_http_llmbroker_exchange_t *ex,
-    ngx_http_llmbroker_claude_t *c, ngx_http_llmbroker_json_t *root)
-{
-    ngx_str_t                   text;
-    ngx_http_llmbroker_json_t  *delta, *type, *v;
-
-    delta = ngx_http_llmbroker_json_get(root, "delta");
-    type = ngx_http_llmbroker_json_get(delta, "type");
-
-    /* S6 */
-
-    if (ngx_http_llmbroker_json_is(type, "text_delta")) {
-        text = ngx_http_llmbroker_claude_inner(delta, "text");
-        return ngx_http_llmbroker_claude_text(ex, c, text);
-    }
-
-    /* S4; the input of a tool that Anthropic runs is nobody's business */
-
-    if (ngx_http_llmbroker_json_is(type, "input_json_delta")) {
-
-        if (c->in != NGX_HTTP_LLMBROKER_CLAUDE_IN_TOOL) {
-            return NGX_OK;
-        }
-
-        text = ngx_http_llmbroker_claude_inner(delta, "partial_json");
-        c->filled |= (text.len != 0);
-
-        return ngx_http_llmbroker_answer_arguments(ex, 0, c->tools - 1, &text);
-    }
-
-    /* S7 */
-
-    if (ngx_http_llmbroker_json_is(type, "thinking_delta")) {
-        text = ngx_http_llmbroker_claude_inner(delta, "thinking");
-        return ngx_http_llmbroker_claude_think(ex, c, text);
-    }
-
-    if (ngx_http_llmbroker_json_is(type, "signature_delta")) {
-
-        if (c->signature.len > NGX_HTTP_LLMBROKER_CLAUDE_KEPT) {
-            return ngx_http_llmbroker_fault(ex, 0, NULL, NULL,
-                                   "The provider sent an endless signature.");
-        }
-
-        text = ngx_http_llmbroker_claude_inner(delta, "signature");
-        return ngx_http_llmbroker_text_append(ex->pool, &c->signature,
-                                                text.data, text.len);
-    }
-
-    if (ngx_http_llmbroker_json_is(type, "citations_delta")) {
-        v = ngx_http_llmbroker_json_get(delta, "citation");
-        return ngx_http_llmbroker_claude_citation(ex, c, v);
-    }
-
-    /* S13 */
-
-    return NGX_OK;
-}
-
-
-static ngx_int_t
-ngx_http_llmbroker_claude_text(ngx_http_llmbroker_exchange_t *ex,
-    ngx_http_llmbroker_claude_t *c, ngx_str_t inner)
-{
-    c->points += ngx_http_llmbroker_text_points(&inner);
-
-    return ngx_http_llmbroker_answer_text(ex, 0, &inner);
-}
-
-
-/* P7 */
-
-static ngx_int_t
-ngx_http_llmbroker_claude_think(ngx_http_llmbroker_exchange_t *ex,
-    ngx_http_llmbroker_claude_t *c, ngx_str_t inner)
-{
-    if (!ex->stream
-        && ngx_http_llmbroker_text_append(ex->pool, &c->thinking,
-                                            inner.data, inner.len)
-           != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    return ngx_http_llmbroker_answer_reasoning(ex, 0, &inner);
-}
-
-
-/* P8: only what has an address can be told */
-
-static ngx_int_t
-ngx_http_llmbroker_claude_citation(ngx_http_llmbroker_exchange_t *ex,
-    ngx_http_llmbroker_claude_t *c, ngx_http_llmbroker_json_t *citation)
-{
-    u_char                            *p;
-    size_t                             len;
-    ngx_str_t                          url, title;
-    ngx_http_llmbroker_json_t         *type;
-    ngx_http_llmbroker_text_t         *text;
-
-    type = ngx_http_llmbroker_json_get(citation, "type");
-
-    if (!ngx_http_llmbroker_json_is(type, "web_search_result_location")
-        || c->citations.len > NGX_HTTP_LLMBROKER_CLAUDE_KEPT)
-    {
-        return NGX_OK;
-    }
-
-    url = ngx_http_llmbroker_claude_inner(citation, "url");
-    title = ngx_http_llmbroker_claude_inner(citation, "title");
-
-    text = &c->citations;
-    len = sizeof("\"title\":\"\",\"url\":\"\"") + title.len + url.len;
-
-    if (ngx_http_llmbroker_text_append(ex->pool, text, NULL, len)
-        != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    p = ngx_sprintf(text->data + text->len - len,
-                    "\"title\":\"%V\",\"url\":\"%V\"", &title, &url);
-    *p = '\0';
-
-    return NGX_OK;
-}
-
-
-static ngx_int_t
-ngx_http_llmbroker_claude_block_stop(ngx_http_llmbroker_exchange_t *ex,
-    ngx_http_llmbroker_claude_t *c)
-{
-    ngx_int_t                       rc;
-    ngx_str_t                       empty;
-    ngx_http_llmbroker_claude_in_e  in;
-
-    in = c->in;
-    c->in = NGX_HTTP_LLMBROKER_CLAUDE_IN_NOTHING;
-
-    switch (in) {
-
-    case NGX_HTTP_LLMBROKER_CLAUDE_IN_TEXT:
-        rc = ngx_http_llmbroker_claude_annotations(ex, c);
-        break;
-
-    case NGX_HTTP_LLMBROKER_CLAUDE_IN_THINKING:
-        rc = ngx_http_llmbroker_claude_thought(ex, c);
-        break;
-
-    case NGX_HTTP_LLMBROKER_CLAUDE_IN_TOOL:
-
-        if (c->filled) {
-            return NGX_OK;
-        }
-
-        /* S5 */
-
-        ngx_str_set(&empty, "{}");
-        return ngx_http_llmbroker_answer_arguments(ex, 0, c->tools - 1,
-                                                   &empty);
-
-    default:
-        return NGX_OK;
-    }
-
-    c->thinking.len = 0;
-    c->signature.len = 0;
-    c->citations.len = 0;
-
-    return rc;
-}
-
-
-static ngx_int_t
-ngx_http_llmbroker_claude_annotations(ngx_http_llmbroker_exchange_t *ex,
-    ngx_http_llmbroker_claude_t *c)
-{
-    u_char      *p, *last;
-    size_t       len;
-    ngx_int_t    rc;
-    ngx_str_t    raw;
-    ngx_pool_t  *pool;
-
-    if (c->citations.len == 0) {
-        return NGX_OK;
-    }
-
-    pool = ex->temp ? ex->temp : ex->pool;
-
-    p = c->citations.data;
-    last = p + c->citations.len;
-
-    while (p < last) {
-        len = ngx_strlen(p);
-
-        raw.data = ngx_pnalloc(pool, len + 2 * NGX_INT_T_LEN
-                               + sizeof("{\"type\":\"url_citation\","
-                                        "\"url_citation\":{\"end_index\":,"
-                                        "\"start_index\":,}}"));
-        if (raw.data == NULL) {
-            return NGX_ERROR;
-        }
-
-        raw.len = ngx_sprintf(raw.data, "{\"type\":\"url_citation\","
-                              "\"url_citation\":{\"end_index\":%ui,"
-                              "\"start_index\":%ui,%s}}",
-                              c->points, c->begin, p)
-                  - raw.data;
-
-        rc = ngx_http_llmbroker_answer_annotation(ex, 0, &raw);
-        if (rc != NGX_OK) {
-            return rc;
-        }
-
-        p += len + 1;
-    }
-
-    return NGX_OK;
-}
-
-
-/* what a client has to replay; in a stream it has the text already (S7) */
-
-static ngx_int_t
-ngx_http_llmbroker_claude_thought(ngx_http_llmbroker_exchange_t *ex,
-    ngx_http_llmbroker_claude_t *c)
-{
-    u_char      *p;
-    ngx_str_t    raw;
-    ngx_pool_t  *pool;
-
-    if (c->signature.len == 0) {
-        return NGX_OK;
-    }
-
-    pool = ex->temp ? ex->temp : ex->pool;
-
-    p = ngx_pnalloc(pool, c->thinking.len + c->signature.len
-                    + sizeof("{\"type\":\"thinking\",\"thinking\":\"\","
-                             "\"signature\":\"\"}"));
-    if (p == NULL) {
-        return NGX_ERROR;
-    }
-
-    raw.data = p;
-
-    p = ngx_cpymem(p, "{\"type\":\"thinking\",\"thinking\":\"",
-                   sizeof("{\"type\":\"thinking\",\"thinking\":\"") - 1);
-
-    if (c->thinking.len) {
-        p = ngx_cpymem(p, c->thinking.data, c->thinking.len);
-    }
-
-    p = ngx_cpymem(p, "\",\"signature\":\"",
-                   sizeof("\",\"signature\":\"") - 1);
-    p = ngx_cpymem(p, c->signature.data, c->signature.len);
-    p = ngx_cpymem(p, "\"}", sizeof("\"}") - 1);
-
-    raw.len = p - raw.data;
-
-    return ngx_http_llmbroker_answer_block(ex, 0, &raw);
 }
 
 
@@ -986,6 +667,12 @@ ngx_http_llmbroker_claude_finish(ngx_http_llmbroker_exchange_t *ex,
         }
     }
 
+    /* P9: a format's tool is none of the client's */
+
+    if (c->tools == 0 && ngx_strcmp(finish, "tool_calls") == 0) {
+        finish = "stop";
+    }
+
     if (ngx_http_llmbroker_json_is(stop, "refusal")) {
         v = ngx_http_llmbroker_json_get(root, "stop_details");
         refusal = ngx_http_llmbroker_claude_inner(v, "explanation");
@@ -1000,121 +687,16 @@ ngx_http_llmbroker_claude_finish(ngx_http_llmbroker_exchange_t *ex,
         }
     }
 
+    rc = ngx_http_llmbroker_claude_specific(ex, c, root);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
     return ngx_http_llmbroker_answer_finish(ex, 0, finish);
 }
 
 
-/* P12; the counts of a stream are cumulative, an absent one stays (S8) */
-
-static void
-ngx_http_llmbroker_claude_usage(ngx_http_llmbroker_exchange_t *ex,
-    ngx_http_llmbroker_claude_t *c, ngx_http_llmbroker_json_t *usage)
-{
-    ngx_http_llmbroker_json_t   *v;
-    ngx_http_llmbroker_usage_t  *u;
-
-    c->input = ngx_http_llmbroker_claude_count(usage, "input_tokens",
-                                               c->input);
-    c->read = ngx_http_llmbroker_claude_count(usage,
-                                              "cache_read_input_tokens",
-                                              c->read);
-    c->creation = ngx_http_llmbroker_claude_count(usage,
-                                              "cache_creation_input_tokens",
-                                              c->creation);
-    c->output = ngx_http_llmbroker_claude_count(usage, "output_tokens",
-                                                c->output);
-
-    v = ngx_http_llmbroker_json_get(usage, "output_tokens_details");
-    c->thought = ngx_http_llmbroker_claude_count(v, "thinking_tokens",
-                                                 c->thought);
-
-    v = ngx_http_llmbroker_json_get_type(usage, "iterations",
-                                         NGX_HTTP_LLMBROKER_JSON_ARRAY);
-    if (v) {
-        ngx_http_llmbroker_claude_iterations(c, v);
-    }
-
-    u = &ex->usage;
-
-    u->cached = c->read;
-    u->cache_write = c->creation;
-    u->completion = c->output;
-    u->reasoning = c->thought;
-
-    if (c->input != -1) {
-        u->prompt = ngx_http_llmbroker_sum(c->input,
-                              ngx_http_llmbroker_sum(c->read, c->creation));
-    }
-
-    if (u->prompt != -1 || u->completion != -1) {
-        u->total = ngx_http_llmbroker_sum(u->prompt, u->completion);
-    }
-}
-
-
-/* the sums of what was said and compacted, unless another model took over */
-
-static void
-ngx_http_llmbroker_claude_iterations(ngx_http_llmbroker_claude_t *c,
-    ngx_http_llmbroker_json_t *iterations)
-{
-    ngx_int_t                   input, read, creation, output;
-    ngx_http_llmbroker_json_t  *v, *type;
-
-    input = -1;
-    read = -1;
-    creation = -1;
-    output = -1;
-
-    for (v = iterations->child; v; v = v->next) {
-        type = ngx_http_llmbroker_json_get(v, "type");
-
-        if (ngx_http_llmbroker_json_is(type, "fallback_message")) {
-            return;
-        }
-
-        if (!ngx_http_llmbroker_json_is(type, "message")
-            && !ngx_http_llmbroker_json_is(type, "compaction"))
-        {
-            continue;
-        }
-
-        input = ngx_http_llmbroker_sum(input,
-                     ngx_http_llmbroker_claude_count(v, "input_tokens", -1));
-        read = ngx_http_llmbroker_sum(read,
-                     ngx_http_llmbroker_claude_count(v,
-                                          "cache_read_input_tokens", -1));
-        creation = ngx_http_llmbroker_sum(creation,
-                     ngx_http_llmbroker_claude_count(v,
-                                          "cache_creation_input_tokens", -1));
-        output = ngx_http_llmbroker_sum(output,
-                     ngx_http_llmbroker_claude_count(v, "output_tokens", -1));
-    }
-
-    if (input == -1) {
-        return;
-    }
-
-    c->input = input;
-    c->read = read;
-    c->creation = creation;
-    c->output = output;
-}
-
-
-static ngx_int_t
-ngx_http_llmbroker_claude_count(ngx_http_llmbroker_json_t *usage,
-    const char *name, ngx_int_t old)
-{
-    ngx_http_llmbroker_json_t  *v;
-
-    v = ngx_http_llmbroker_json_get(usage, name);
-
-    return ngx_http_llmbroker_json_int(v, old);
-}
-
-
-static ngx_str_t
+ngx_str_t
 ngx_http_llmbroker_claude_inner(ngx_http_llmbroker_json_t *object,
     const char *name)
 {

@@ -11,47 +11,110 @@
 
 
 #include "provider/ngx_http_llmbroker_provider.h"
+#include "provider/ngx_http_llmbroker_text.h"
 
 
 /* what a model can do, wire format section 10 */
-#define NGX_HTTP_LLMBROKER_CLAUDE_ADAPTIVE  0x01  /* adaptive thinking */
-#define NGX_HTTP_LLMBROKER_CLAUDE_BUDGET    0x02  /* thinking with a budget */
-#define NGX_HTTP_LLMBROKER_CLAUDE_EFFORT    0x04
-#define NGX_HTTP_LLMBROKER_CLAUDE_XHIGH     0x08  /* effort "xhigh" */
-#define NGX_HTTP_LLMBROKER_CLAUDE_SAMPLING  0x10  /* temperature or top_p */
-#define NGX_HTTP_LLMBROKER_CLAUDE_BOTH      0x20  /* and both at once */
-#define NGX_HTTP_LLMBROKER_CLAUDE_FORCED    0x40  /* forced tool_choice */
+#define NGX_HTTP_LLMBROKER_CLAUDE_ADAPTIVE    0x0001  /* adaptive thinking */
+#define NGX_HTTP_LLMBROKER_CLAUDE_BUDGET      0x0002  /* with a budget */
+#define NGX_HTTP_LLMBROKER_CLAUDE_EFFORT      0x0004
+#define NGX_HTTP_LLMBROKER_CLAUDE_XHIGH       0x0008  /* effort "xhigh" */
+#define NGX_HTTP_LLMBROKER_CLAUDE_STRUCTURED  0x0010  /* output, strict tools */
+#define NGX_HTTP_LLMBROKER_CLAUDE_PREFILL     0x0020
+#define NGX_HTTP_LLMBROKER_CLAUDE_SAMPLING    0x0040  /* temperature, top_p */
+#define NGX_HTTP_LLMBROKER_CLAUDE_BOTH        0x0080  /* and both at once */
+#define NGX_HTTP_LLMBROKER_CLAUDE_FORCED      0x0100  /* forced tool_choice */
+#define NGX_HTTP_LLMBROKER_CLAUDE_MIDDLE      0x0200  /* system messages in the
+                                                         conversation */
 
-#define NGX_HTTP_LLMBROKER_CLAUDE_OLD                                        \
-    (NGX_HTTP_LLMBROKER_CLAUDE_SAMPLING|NGX_HTTP_LLMBROKER_CLAUDE_BOTH       \
-     |NGX_HTTP_LLMBROKER_CLAUDE_FORCED)
-#define NGX_HTTP_LLMBROKER_CLAUDE_4                                          \
-    (NGX_HTTP_LLMBROKER_CLAUDE_BUDGET|NGX_HTTP_LLMBROKER_CLAUDE_SAMPLING     \
-     |NGX_HTTP_LLMBROKER_CLAUDE_FORCED)
-#define NGX_HTTP_LLMBROKER_CLAUDE_NEW                                        \
-    (NGX_HTTP_LLMBROKER_CLAUDE_ADAPTIVE|NGX_HTTP_LLMBROKER_CLAUDE_EFFORT     \
-     |NGX_HTTP_LLMBROKER_CLAUDE_XHIGH|NGX_HTTP_LLMBROKER_CLAUDE_FORCED)
+/* what a configuration wants of it */
+#define NGX_HTTP_LLMBROKER_CLAUDE_FIXUP       0x0400  /* no refused prefill */
+#define NGX_HTTP_LLMBROKER_CLAUDE_SEARCH      0x0800  /* web_search_options */
 
 #define NGX_HTTP_LLMBROKER_CLAUDE_CACHES      4     /* breakpoints */
 #define NGX_HTTP_LLMBROKER_CLAUDE_TOOLS       512   /* OpenAI has 128 */
 #define NGX_HTTP_LLMBROKER_CLAUDE_MIN_BUDGET  1024
+#define NGX_HTTP_LLMBROKER_CLAUDE_BETAS       512   /* bytes of a header */
+
+
+/* of what is kept until a block of a stream ends, bytes */
+#define NGX_HTTP_LLMBROKER_CLAUDE_KEPT  (1024 * 1024)
+
+
+typedef enum {
+    NGX_HTTP_LLMBROKER_CLAUDE_IN_NOTHING = 0,
+    NGX_HTTP_LLMBROKER_CLAUDE_IN_TEXT,
+    NGX_HTTP_LLMBROKER_CLAUDE_IN_THINKING,
+    NGX_HTTP_LLMBROKER_CLAUDE_IN_TOOL,
+    NGX_HTTP_LLMBROKER_CLAUDE_IN_JSON,    /* the tool of a format (P9) */
+    NGX_HTTP_LLMBROKER_CLAUDE_IN_SERVER,  /* a tool that Anthropic runs */
+    NGX_HTTP_LLMBROKER_CLAUDE_IN_OTHER
+} ngx_http_llmbroker_claude_in_e;
+
+
+/*
+ * Of an answer; what is kept of a block is reused for the next one.  The first
+ * three members are known when the request is built.
+ */
+typedef struct {
+    ngx_str_t                        json_tool;  /* of a format, or empty */
+    ngx_uint_t                       wrapped;    /* it holds one "value" */
+    ngx_http_llmbroker_text_t        betas;      /* "a,b" (R15) */
+
+    ngx_str_t                        id;         /* inner */
+    ngx_http_llmbroker_claude_in_e   in;         /* the open block */
+    ngx_uint_t                       tools;      /* opened so far */
+    ngx_uint_t                       points;     /* of all text so far */
+    ngx_uint_t                       begin;      /* of the block's text */
+
+    ngx_http_llmbroker_text_t        thinking;   /* inner; not of a stream */
+    ngx_http_llmbroker_text_t        signature;  /* inner */
+    ngx_http_llmbroker_text_t        citations;  /* members, with NULs */
+
+    ngx_http_llmbroker_text_t        json;       /* of a wrapped tool */
+    ngx_http_llmbroker_text_t        servers;    /* "raw,raw" (P6) */
+    ngx_str_t                        server;     /* a block until its input */
+    ngx_str_t                        server_tail; /* and behind it */
+
+    ngx_int_t                        input;      /* tokens; -1: not told */
+    ngx_int_t                        read;
+    ngx_int_t                        creation;
+    ngx_int_t                        output;
+    ngx_int_t                        thought;
+
+    unsigned                         started:1;
+    unsigned                         filled:1;   /* the tool has arguments */
+} ngx_http_llmbroker_claude_t;
+
+
+/* what becomes of a system message within the conversation (R21) */
+typedef enum {
+    NGX_HTTP_LLMBROKER_CLAUDE_HOIST = 0,  /* it goes before it */
+    NGX_HTTP_LLMBROKER_CLAUDE_INLINE,     /* it stays, if the model can */
+    NGX_HTTP_LLMBROKER_CLAUDE_USER_TAG    /* it becomes a user's text */
+} ngx_http_llmbroker_claude_mid_system_e;
 
 
 typedef struct {
     ngx_str_t                        prefix;
     ngx_int_t                        max;         /* of output tokens */
     ngx_uint_t                       flags;
+    ngx_uint_t                       mid_system;
 } ngx_http_llmbroker_claude_model_t;
 
 
 typedef enum {
     NGX_HTTP_LLMBROKER_CLAUDE_TEXT = 0,  /* value */
+    NGX_HTTP_LLMBROKER_CLAUDE_INNER,     /* text in data (inner) */
+    NGX_HTTP_LLMBROKER_CLAUDE_PLAIN,     /* text in data, then in id */
+    NGX_HTTP_LLMBROKER_CLAUDE_TAGGED,    /* value, of a system message */
     NGX_HTTP_LLMBROKER_CLAUDE_EMPTY,     /* a user's message of nothing */
     NGX_HTTP_LLMBROKER_CLAUDE_RAW,       /* value as it is */
     NGX_HTTP_LLMBROKER_CLAUDE_THINKING,  /* value, text in data (inner) */
     NGX_HTTP_LLMBROKER_CLAUDE_IMAGE,     /* media type in name, data */
     NGX_HTTP_LLMBROKER_CLAUDE_IMAGE_URL, /* data */
     NGX_HTTP_LLMBROKER_CLAUDE_PDF,       /* data, title in value or NULL */
+    NGX_HTTP_LLMBROKER_CLAUDE_TEXT_FILE, /* the same, data is plain text */
     NGX_HTTP_LLMBROKER_CLAUDE_TOOL_USE,  /* id, name (inner), data (JSON) */
     NGX_HTTP_LLMBROKER_CLAUDE_TOOL_RESULT  /* id, the next n blocks */
 } ngx_http_llmbroker_claude_kind_e;
@@ -66,6 +129,7 @@ typedef struct {
     ngx_str_t                        data;
     ngx_uint_t                       n;
     unsigned                         assistant:1;  /* else the user's */
+    unsigned                         system:1;     /* or of neither (R21) */
     unsigned                         failed:1;     /* a tool's is_error */
 } ngx_http_llmbroker_claude_block_t;
 
@@ -79,6 +143,22 @@ typedef enum {
 } ngx_http_llmbroker_claude_thinking_e;
 
 
+/* how structured output is asked for */
+typedef enum {
+    NGX_HTTP_LLMBROKER_CLAUDE_NO_FORMAT = 0,
+    NGX_HTTP_LLMBROKER_CLAUDE_NATIVE,        /* R70 */
+    NGX_HTTP_LLMBROKER_CLAUDE_BY_TOOL        /* R71 */
+} ngx_http_llmbroker_claude_format_e;
+
+
+typedef struct {
+    ngx_http_llmbroker_json_t       *tool;
+    ngx_http_llmbroker_json_t       *function;     /* within, or the same */
+    unsigned                         custom:1;     /* its input is text */
+    unsigned                         strict:1;
+} ngx_http_llmbroker_claude_tool_t;
+
+
 typedef struct {
     ngx_http_llmbroker_exchange_t           *ex;
     const ngx_http_llmbroker_claude_model_t *model;
@@ -86,6 +166,8 @@ typedef struct {
 
     ngx_array_t                              system;  /* of block_t */
     ngx_array_t                              blocks;  /* of block_t */
+    ngx_array_t                              pending; /* of block_t (R21) */
+    ngx_uint_t                               calls;   /* function_calls */
     ngx_array_t                              stops;   /* of json_t * */
     ngx_uint_t                               caches;  /* written so far */
     ngx_int_t                                max_tokens;
@@ -101,10 +183,14 @@ typedef struct {
     ngx_str_t                                user;    /* or empty */
     const char                              *tier;    /* or NULL */
 
-    ngx_array_t                              tools;   /* of json_t * */
+    ngx_array_t                              tools;   /* of tool_t */
     ngx_array_t                              called;  /* of ngx_str_t (R46) */
     const char                              *choice;  /* its type or NULL */
     ngx_str_t                                chosen;  /* name for "tool" */
+    ngx_http_llmbroker_json_t               *search;  /* options, or NULL */
+
+    ngx_http_llmbroker_claude_format_e       format;
+    ngx_http_llmbroker_json_t               *schema;  /* of it, or NULL */
 
     unsigned                                 active:1;  /* it thinks */
     unsigned                                 single:1;  /* one tool a turn */
@@ -112,12 +198,77 @@ typedef struct {
 } ngx_http_llmbroker_claude_build_t;
 
 
+/*
+ * Sets target->abilities, a ngx_http_llmbroker_claude_model_t, by the model's
+ * name and target->capabilities.
+ * Return: as ngx_http_llmbroker_dialect_t.configure.
+ */
+ngx_int_t ngx_http_llmbroker_claude_abilities(ngx_pool_t *pool,
+    ngx_http_llmbroker_target_t *target);
+
+/* the answer's state, made when it is first asked for; NULL: no memory */
+ngx_http_llmbroker_claude_t *ngx_http_llmbroker_claude_state(
+    ngx_http_llmbroker_exchange_t *ex);
+
+/* a string member as it stands between its quotes, "" where there is none */
+ngx_str_t ngx_http_llmbroker_claude_inner(ngx_http_llmbroker_json_t *object,
+    const char *name);
+
+/* learns from an object "usage", or NULL, into ex->usage (P12) */
+void ngx_http_llmbroker_claude_usage(ngx_http_llmbroker_exchange_t *ex,
+    ngx_http_llmbroker_claude_t *c, ngx_http_llmbroker_json_t *usage);
+
+/*
+ * Content blocks: the events that open, fill and close one, and a block itself
+ * with all that it holds, which block_stop() ends.
+ * Return: NGX_OK; NGX_DECLINED with ex->fault set; NGX_ERROR.
+ */
+ngx_int_t ngx_http_llmbroker_claude_open(ngx_http_llmbroker_exchange_t *ex,
+    ngx_http_llmbroker_claude_t *c, ngx_http_llmbroker_json_t *root);
+ngx_int_t ngx_http_llmbroker_claude_delta(ngx_http_llmbroker_exchange_t *ex,
+    ngx_http_llmbroker_claude_t *c, ngx_http_llmbroker_json_t *root);
+ngx_int_t ngx_http_llmbroker_claude_close(ngx_http_llmbroker_exchange_t *ex,
+    ngx_http_llmbroker_claude_t *c, ngx_http_llmbroker_json_t *root);
+ngx_int_t ngx_http_llmbroker_claude_block(ngx_http_llmbroker_exchange_t *ex,
+    ngx_http_llmbroker_claude_t *c, ngx_http_llmbroker_json_t *block);
+ngx_int_t ngx_http_llmbroker_claude_block_stop(
+    ngx_http_llmbroker_exchange_t *ex, ngx_http_llmbroker_claude_t *c);
+
+/*
+ * Tells what has no place in OpenAI's answer, as provider_specific_fields
+ * (P6, P10); stop is what holds stop_reason and stop_sequence, or NULL.
+ */
+ngx_int_t ngx_http_llmbroker_claude_specific(
+    ngx_http_llmbroker_exchange_t *ex, ngx_http_llmbroker_claude_t *c,
+    ngx_http_llmbroker_json_t *stop);
+
 /* ngx_http_llmbroker_dialect_t.build of the Claude dialect */
 ngx_int_t ngx_http_llmbroker_claude_build(ngx_http_llmbroker_exchange_t *ex);
 
 /* gathers b->system and b->blocks; the latter is not empty afterwards */
 ngx_int_t ngx_http_llmbroker_claude_conversation(
     ngx_http_llmbroker_claude_build_t *b);
+
+/* the thoughts of an assistant's message, whose blocks they become (R50) */
+ngx_int_t ngx_http_llmbroker_claude_thoughts(
+    ngx_http_llmbroker_claude_build_t *b, ngx_http_llmbroker_json_t *message);
+
+/* its calls, and the one call of the legacy form; of messages[i] */
+ngx_int_t ngx_http_llmbroker_claude_calls(
+    ngx_http_llmbroker_claude_build_t *b, ngx_uint_t i,
+    ngx_http_llmbroker_json_t *calls);
+ngx_int_t ngx_http_llmbroker_claude_function_call(
+    ngx_http_llmbroker_claude_build_t *b, ngx_uint_t i,
+    ngx_http_llmbroker_json_t *call);
+
+/*
+ * A call's id as Claude takes it (R44), and the one of the last call of the
+ * legacy form (R45).  Return: NGX_OK; NGX_DECLINED when v is no id; NGX_ERROR.
+ */
+ngx_int_t ngx_http_llmbroker_claude_id(ngx_http_llmbroker_claude_build_t *b,
+    ngx_http_llmbroker_json_t *v, ngx_str_t *id);
+ngx_int_t ngx_http_llmbroker_claude_function_id(
+    ngx_http_llmbroker_claude_build_t *b, ngx_str_t *id);
 
 /* the members system and messages */
 void ngx_http_llmbroker_claude_write_messages(
@@ -144,9 +295,27 @@ void ngx_http_llmbroker_claude_write_source(
 ngx_int_t ngx_http_llmbroker_claude_tools(
     ngx_http_llmbroker_claude_build_t *b);
 
+/* 1 when a tool has this name, else 0 */
+ngx_uint_t ngx_http_llmbroker_claude_has_tool(
+    ngx_http_llmbroker_claude_build_t *b, ngx_str_t *name);
+
 /* the members tools and tool_choice */
 void ngx_http_llmbroker_claude_write_tools(
     ngx_http_llmbroker_claude_build_t *b);
+
+/* decides on b->format; it may add to b->system and change the choice */
+ngx_int_t ngx_http_llmbroker_claude_format(
+    ngx_http_llmbroker_claude_build_t *b);
+
+/* the member format of output_config; the tool in place of it, if there is */
+void ngx_http_llmbroker_claude_write_format(
+    ngx_http_llmbroker_claude_build_t *b);
+void ngx_http_llmbroker_claude_write_format_tool(
+    ngx_http_llmbroker_claude_build_t *b);
+
+/* a JSON Schema as Anthropic's strict decoding takes it (R72) */
+void ngx_http_llmbroker_claude_write_strict(
+    ngx_http_llmbroker_claude_build_t *b, ngx_http_llmbroker_json_t *schema);
 
 /* adds to the names of what was dropped */
 ngx_int_t ngx_http_llmbroker_claude_drop(ngx_http_llmbroker_claude_build_t *b,

@@ -15,6 +15,8 @@
 
 static ngx_int_t ngx_http_llmbroker_claude_data_url(ngx_pool_t *pool,
     ngx_str_t *url, ngx_http_llmbroker_claude_block_t *block);
+static ngx_int_t ngx_http_llmbroker_claude_plain(ngx_pool_t *pool,
+    ngx_str_t *data);
 
 
 /* R34 */
@@ -60,7 +62,10 @@ ngx_http_llmbroker_claude_image(ngx_http_llmbroker_claude_build_t *b,
 
     rc = ngx_http_llmbroker_claude_data_url(b->ex->pool, &url, block);
 
-    if (rc == NGX_DECLINED) {
+    if (rc == NGX_DECLINED
+        || (rc == NGX_OK
+            && block->kind == NGX_HTTP_LLMBROKER_CLAUDE_TEXT_FILE))
+    {
         return ngx_http_llmbroker_params_message(b->ex, "unsupported_value", i,
                                    "content",
                                    "An image must be an https URL, or base64 "
@@ -71,7 +76,7 @@ ngx_http_llmbroker_claude_image(ngx_http_llmbroker_claude_build_t *b,
 }
 
 
-/* R35; text is left to the client: it can send it as text */
+/* R35 */
 
 ngx_int_t
 ngx_http_llmbroker_claude_file(ngx_http_llmbroker_claude_build_t *b,
@@ -111,7 +116,10 @@ ngx_http_llmbroker_claude_file(ngx_http_llmbroker_claude_build_t *b,
         rc = ngx_http_llmbroker_claude_data_url(b->ex->pool, &data, block);
     }
 
-    if (rc == NGX_OK && block->kind == NGX_HTTP_LLMBROKER_CLAUDE_PDF) {
+    if (rc == NGX_OK
+        && (block->kind == NGX_HTTP_LLMBROKER_CLAUDE_PDF
+            || block->kind == NGX_HTTP_LLMBROKER_CLAUDE_TEXT_FILE))
+    {
         return NGX_OK;
     }
 
@@ -121,7 +129,8 @@ ngx_http_llmbroker_claude_file(ngx_http_llmbroker_claude_build_t *b,
 
     return ngx_http_llmbroker_params_message(b->ex, "unsupported_value", i,
                                    "content",
-                                   "A file must be base64 of a PDF.");
+                                   "A file must be base64 of a PDF or of "
+                                   "text.");
 }
 
 
@@ -173,6 +182,14 @@ ngx_http_llmbroker_claude_data_url(ngx_pool_t *pool, ngx_str_t *url,
 
     ngx_strlow(type->data, p, type->len);
 
+    block->data.data = comma + 1;
+    block->data.len = last - comma - 1;
+
+    if (type->len > 5 && ngx_memcmp(type->data, "text/", 5) == 0) {
+        block->kind = NGX_HTTP_LLMBROKER_CLAUDE_TEXT_FILE;
+        return ngx_http_llmbroker_claude_plain(pool, &block->data);
+    }
+
     if (type->len == 9 && ngx_memcmp(type->data, "image/jpg", 9) == 0) {
         *type = types[0];
     }
@@ -192,8 +209,28 @@ ngx_http_llmbroker_claude_data_url(ngx_pool_t *pool, ngx_str_t *url,
 
     block->kind = (i == 4) ? NGX_HTTP_LLMBROKER_CLAUDE_PDF
                            : NGX_HTTP_LLMBROKER_CLAUDE_IMAGE;
-    block->data.data = comma + 1;
-    block->data.len = last - comma - 1;
+
+    return NGX_OK;
+}
+
+
+/* base64 becomes what it says */
+
+static ngx_int_t
+ngx_http_llmbroker_claude_plain(ngx_pool_t *pool, ngx_str_t *data)
+{
+    ngx_str_t  text;
+
+    text.data = ngx_pnalloc(pool, ngx_base64_decoded_length(data->len));
+    if (text.data == NULL) {
+        return NGX_ERROR;
+    }
+
+    if (ngx_decode_base64(&text, data) != NGX_OK) {
+        return NGX_DECLINED;
+    }
+
+    *data = text;
 
     return NGX_OK;
 }
@@ -209,7 +246,9 @@ ngx_http_llmbroker_claude_write_source(ngx_http_llmbroker_claude_build_t *b,
 
     w = &b->w;
 
-    if (block->kind == NGX_HTTP_LLMBROKER_CLAUDE_PDF) {
+    if (block->kind == NGX_HTTP_LLMBROKER_CLAUDE_PDF
+        || block->kind == NGX_HTTP_LLMBROKER_CLAUDE_TEXT_FILE)
+    {
         ngx_http_llmbroker_json_text(w, "document");
         ngx_http_llmbroker_claude_write_raw(b, "title", block->value);
         ngx_str_set(&block->name, "application/pdf");
@@ -225,6 +264,12 @@ ngx_http_llmbroker_claude_write_source(ngx_http_llmbroker_claude_build_t *b,
     if (block->kind == NGX_HTTP_LLMBROKER_CLAUDE_IMAGE_URL) {
         ngx_http_llmbroker_json_text(w, "url");
         ngx_http_llmbroker_json_key(w, "url");
+
+    } else if (block->kind == NGX_HTTP_LLMBROKER_CLAUDE_TEXT_FILE) {
+        ngx_http_llmbroker_json_text(w, "text");
+        ngx_http_llmbroker_json_key(w, "media_type");
+        ngx_http_llmbroker_json_text(w, "text/plain");
+        ngx_http_llmbroker_json_key(w, "data");
 
     } else {
         ngx_http_llmbroker_json_text(w, "base64");

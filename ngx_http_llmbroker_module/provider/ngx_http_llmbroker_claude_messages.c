@@ -17,6 +17,14 @@
 #include "provider/ngx_http_llmbroker_params.h"
 
 
+static ngx_int_t ngx_http_llmbroker_claude_ending(
+    ngx_http_llmbroker_claude_build_t *b);
+static ngx_int_t ngx_http_llmbroker_claude_settle(
+    ngx_http_llmbroker_claude_build_t *b, ngx_array_t *blocks);
+static ngx_array_t *ngx_http_llmbroker_claude_place(
+    ngx_http_llmbroker_claude_build_t *b);
+static ngx_int_t ngx_http_llmbroker_claude_prefill(
+    ngx_http_llmbroker_claude_build_t *b);
 static ngx_int_t ngx_http_llmbroker_claude_message(
     ngx_http_llmbroker_claude_build_t *b, ngx_uint_t i,
     ngx_http_llmbroker_json_t *message);
@@ -26,38 +34,15 @@ static ngx_int_t ngx_http_llmbroker_claude_user(
 static ngx_int_t ngx_http_llmbroker_claude_assistant(
     ngx_http_llmbroker_claude_build_t *b, ngx_uint_t i,
     ngx_http_llmbroker_json_t *message);
-static ngx_int_t ngx_http_llmbroker_claude_tool(
+static ngx_int_t ngx_http_llmbroker_claude_result(
     ngx_http_llmbroker_claude_build_t *b, ngx_uint_t i,
-    ngx_http_llmbroker_json_t *message);
+    ngx_http_llmbroker_json_t *message, ngx_uint_t legacy);
 static ngx_int_t ngx_http_llmbroker_claude_content(
     ngx_http_llmbroker_claude_build_t *b, ngx_array_t *blocks, ngx_uint_t i,
     ngx_http_llmbroker_json_t *message);
 static ngx_int_t ngx_http_llmbroker_claude_part(
     ngx_http_llmbroker_claude_build_t *b, ngx_array_t *blocks, ngx_uint_t i,
     ngx_http_llmbroker_json_t *part);
-static ngx_int_t ngx_http_llmbroker_claude_thoughts(
-    ngx_http_llmbroker_claude_build_t *b, ngx_http_llmbroker_json_t *message);
-static ngx_int_t ngx_http_llmbroker_claude_calls(
-    ngx_http_llmbroker_claude_build_t *b, ngx_uint_t i,
-    ngx_http_llmbroker_json_t *calls);
-static ngx_int_t ngx_http_llmbroker_claude_arguments(
-    ngx_http_llmbroker_claude_build_t *b, ngx_http_llmbroker_json_t *v,
-    ngx_str_t *data);
-static ngx_int_t ngx_http_llmbroker_claude_id(
-    ngx_http_llmbroker_claude_build_t *b, ngx_http_llmbroker_json_t *v,
-    ngx_str_t *id);
-static void ngx_http_llmbroker_claude_write_system(
-    ngx_http_llmbroker_claude_build_t *b);
-static void ngx_http_llmbroker_claude_write_run(
-    ngx_http_llmbroker_claude_build_t *b,
-    ngx_http_llmbroker_claude_block_t *block,
-    ngx_http_llmbroker_claude_block_t *end);
-static void ngx_http_llmbroker_claude_write_block(
-    ngx_http_llmbroker_claude_build_t *b,
-    ngx_http_llmbroker_claude_block_t *block);
-static void ngx_http_llmbroker_claude_write_result(
-    ngx_http_llmbroker_claude_build_t *b,
-    ngx_http_llmbroker_claude_block_t *block);
 
 
 /* of a message; annotations and the like are the echo of an answer */
@@ -89,7 +74,7 @@ ngx_http_llmbroker_claude_conversation(ngx_http_llmbroker_claude_build_t *b)
     ngx_uint_t                          i;
     ngx_http_llmbroker_json_t          *v;
     ngx_http_llmbroker_exchange_t      *ex;
-    ngx_http_llmbroker_claude_block_t  *block, *last;
+    ngx_http_llmbroker_claude_block_t  *block;
 
     ex = b->ex;
 
@@ -122,13 +107,39 @@ ngx_http_llmbroker_claude_conversation(ngx_http_llmbroker_claude_build_t *b)
         }
     }
 
+    return ngx_http_llmbroker_claude_ending(b);
+}
+
+
+static ngx_int_t
+ngx_http_llmbroker_claude_ending(ngx_http_llmbroker_claude_build_t *b)
+{
+    ngx_array_t                        *place;
+    ngx_http_llmbroker_claude_block_t  *block, *last;
+
+    /* R21: one that no turn of the user precedes cannot stay */
+
+    place = &b->blocks;
+    block = b->blocks.elts;
+
+    if (b->pending.nelts
+        && b->model->mid_system == NGX_HTTP_LLMBROKER_CLAUDE_INLINE
+        && block[b->blocks.nelts - 1].assistant)
+    {
+        place = &b->system;
+    }
+
+    if (ngx_http_llmbroker_claude_settle(b, place) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
     if (b->blocks.nelts) {
-        return NGX_OK;
+        return ngx_http_llmbroker_claude_prefill(b);
     }
 
     if (b->system.nelts == 0) {
-        return ngx_http_llmbroker_fault(ex, 400, "invalid_value", "messages",
-                               "The conversation is empty.");
+        return ngx_http_llmbroker_fault(b->ex, 400, "invalid_value",
+                               "messages", "The conversation is empty.");
     }
 
     /* R22 */
@@ -143,6 +154,132 @@ ngx_http_llmbroker_claude_conversation(ngx_http_llmbroker_claude_build_t *b)
     }
 
     *block = *last;
+
+    return NGX_OK;
+}
+
+
+/* moves the system messages that wait to where they may stand */
+
+static ngx_int_t
+ngx_http_llmbroker_claude_settle(ngx_http_llmbroker_claude_build_t *b,
+    ngx_array_t *blocks)
+{
+    ngx_uint_t                          i;
+    ngx_http_llmbroker_claude_block_t  *block, *pending;
+
+    pending = b->pending.elts;
+
+    for (i = 0; i < b->pending.nelts; i++) {
+
+        block = ngx_array_push(blocks);
+        if (block == NULL) {
+            return NGX_ERROR;
+        }
+
+        *block = pending[i];
+
+        if (b->model->mid_system == NGX_HTTP_LLMBROKER_CLAUDE_USER_TAG) {
+            block->kind = NGX_HTTP_LLMBROKER_CLAUDE_TAGGED;
+
+        } else {
+            block->system = (blocks == &b->blocks);
+        }
+    }
+
+    b->pending.nelts = 0;
+
+    return NGX_OK;
+}
+
+
+/* R20, R21: where a system message goes */
+
+static ngx_array_t *
+ngx_http_llmbroker_claude_place(ngx_http_llmbroker_claude_build_t *b)
+{
+    if (b->blocks.nelts == 0
+        || b->model->mid_system == NGX_HTTP_LLMBROKER_CLAUDE_HOIST
+        || (b->model->mid_system == NGX_HTTP_LLMBROKER_CLAUDE_INLINE
+            && !(b->model->flags & NGX_HTTP_LLMBROKER_CLAUDE_MIDDLE)))
+    {
+        return &b->system;
+    }
+
+    return &b->pending;
+}
+
+
+/*
+ * R41: a conversation that ends with the beginning of the answer.  Models
+ * that know it refuse white space at its end.
+ */
+
+static ngx_int_t
+ngx_http_llmbroker_claude_prefill(ngx_http_llmbroker_claude_build_t *b)
+{
+    u_char                             *p;
+    ngx_str_t                           text;
+    ngx_uint_t                          escapes;
+    ngx_http_llmbroker_claude_block_t  *block;
+
+    block = b->blocks.elts;
+    block += b->blocks.nelts - 1;
+
+    if (!block->assistant) {
+        return NGX_OK;
+    }
+
+    if (!(b->model->flags & NGX_HTTP_LLMBROKER_CLAUDE_PREFILL)) {
+
+        if (!(b->model->flags & NGX_HTTP_LLMBROKER_CLAUDE_FIXUP)) {
+            return NGX_OK;
+        }
+
+        block = ngx_http_llmbroker_claude_push(&b->blocks,
+                                     NGX_HTTP_LLMBROKER_CLAUDE_INNER, NULL);
+        if (block == NULL) {
+            return NGX_ERROR;
+        }
+
+        ngx_str_set(&block->data, "Continue.");
+
+        return NGX_OK;
+    }
+
+    if (block->kind != NGX_HTTP_LLMBROKER_CLAUDE_TEXT) {
+        return NGX_OK;
+    }
+
+    text = ngx_http_llmbroker_json_inner(block->value);
+
+    for ( /* void */ ; text.len; text.len -= escapes ? 2 : 1) {
+
+        p = text.data + text.len - 1;
+        escapes = 0;
+
+        if (*p == ' ') {
+            continue;
+        }
+
+        if (*p != 'n' && *p != 't' && *p != 'r') {
+            break;
+        }
+
+        /* an escape has an odd number of backslashes before its letter */
+
+        while (p > text.data && p[-1] == '\\') {
+            escapes++;
+            p--;
+        }
+
+        if (escapes % 2 == 0) {
+            break;
+        }
+    }
+
+    block->kind = NGX_HTTP_LLMBROKER_CLAUDE_INNER;
+    block->data = text;
 
     return NGX_OK;
 }
@@ -168,14 +305,6 @@ ngx_http_llmbroker_claude_message(ngx_http_llmbroker_claude_build_t *b,
                                    "This model does not support audio.");
     }
 
-    v = ngx_http_llmbroker_json_get(message, "function_call");
-
-    if (v && v->type != NGX_HTTP_LLMBROKER_JSON_NULL) {
-        return ngx_http_llmbroker_params_message(b->ex, "unsupported_value", i,
-                                   "function_call",
-                                   "This model supports tool_calls only.");
-    }
-
     rc = ngx_http_llmbroker_params_check(b->ex, message,
                                     ngx_http_llmbroker_claude_message_rules);
     if (rc != NGX_OK) {
@@ -193,7 +322,11 @@ ngx_http_llmbroker_claude_message(ngx_http_llmbroker_claude_build_t *b,
     }
 
     if (ngx_http_llmbroker_json_is(role, "tool")) {
-        return ngx_http_llmbroker_claude_tool(b, i, message);
+        return ngx_http_llmbroker_claude_result(b, i, message, 0);
+    }
+
+    if (ngx_http_llmbroker_json_is(role, "function")) {
+        return ngx_http_llmbroker_claude_result(b, i, message, 1);
     }
 
     /* R20, R21 */
@@ -201,7 +334,9 @@ ngx_http_llmbroker_claude_message(ngx_http_llmbroker_claude_build_t *b,
     if (ngx_http_llmbroker_json_is(role, "system")
         || ngx_http_llmbroker_json_is(role, "developer"))
     {
-        return ngx_http_llmbroker_claude_content(b, &b->system, i, message);
+        return ngx_http_llmbroker_claude_content(b,
+                                       ngx_http_llmbroker_claude_place(b), i,
+                                       message);
     }
 
     return ngx_http_llmbroker_params_message(b->ex, "unsupported_value", i,
@@ -245,6 +380,14 @@ ngx_http_llmbroker_claude_assistant(ngx_http_llmbroker_claude_build_t *b,
     ngx_http_llmbroker_json_t          *v;
     ngx_http_llmbroker_claude_block_t  *block;
 
+    block = b->blocks.elts;
+
+    if (b->blocks.nelts && !block[b->blocks.nelts - 1].assistant
+        && ngx_http_llmbroker_claude_settle(b, &b->blocks) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
     n = b->blocks.nelts;
 
     /* R32: the order of the blocks */
@@ -284,6 +427,15 @@ ngx_http_llmbroker_claude_assistant(ngx_http_llmbroker_claude_build_t *b,
                                    "The parameter must be an array.");
     }
 
+    v = ngx_http_llmbroker_json_get(message, "function_call");
+
+    if (v && v->type != NGX_HTTP_LLMBROKER_JSON_NULL) {
+        rc = ngx_http_llmbroker_claude_function_call(b, i, v);
+        if (rc != NGX_OK) {
+            return rc;
+        }
+    }
+
     block = b->blocks.elts;
 
     for ( /* void */ ; n < b->blocks.nelts; n++) {
@@ -295,8 +447,8 @@ ngx_http_llmbroker_claude_assistant(ngx_http_llmbroker_claude_build_t *b,
 
 
 static ngx_int_t
-ngx_http_llmbroker_claude_tool(ngx_http_llmbroker_claude_build_t *b,
-    ngx_uint_t i, ngx_http_llmbroker_json_t *message)
+ngx_http_llmbroker_claude_result(ngx_http_llmbroker_claude_build_t *b,
+    ngx_uint_t i, ngx_http_llmbroker_json_t *message, ngx_uint_t legacy)
 {
     ngx_int_t                           rc;
     ngx_uint_t                          n;
@@ -314,9 +466,13 @@ ngx_http_llmbroker_claude_tool(ngx_http_llmbroker_claude_build_t *b,
     v = ngx_http_llmbroker_json_get(message, "is_error");
     block->failed = ngx_http_llmbroker_json_true(v);
 
-    v = ngx_http_llmbroker_json_get(message, "tool_call_id");
+    if (legacy) {
+        rc = ngx_http_llmbroker_claude_function_id(b, &block->id);
 
-    rc = ngx_http_llmbroker_claude_id(b, v, &block->id);
+    } else {
+        v = ngx_http_llmbroker_json_get(message, "tool_call_id");
+        rc = ngx_http_llmbroker_claude_id(b, v, &block->id);
+    }
 
     if (rc == NGX_DECLINED) {
         return ngx_http_llmbroker_params_message(b->ex,
@@ -467,222 +623,6 @@ ngx_http_llmbroker_claude_part(ngx_http_llmbroker_claude_build_t *b,
 }
 
 
-/*
- * R50.  A streamed answer tells the text of its one thinking block as
- * reasoning_content only (S7): it is put back.
- */
-
-static ngx_int_t
-ngx_http_llmbroker_claude_thoughts(ngx_http_llmbroker_claude_build_t *b,
-    ngx_http_llmbroker_json_t *message)
-{
-    ngx_str_t                           reasoning;
-    ngx_uint_t                          n, used;
-    ngx_http_llmbroker_json_t          *v, *part, *type;
-    ngx_http_llmbroker_claude_kind_e    kind;
-    ngx_http_llmbroker_claude_block_t  *block;
-
-    v = ngx_http_llmbroker_json_get(message, "reasoning_content");
-    reasoning = ngx_http_llmbroker_json_inner(v);
-
-    v = ngx_http_llmbroker_json_get_type(message, "thinking_blocks",
-                                         NGX_HTTP_LLMBROKER_JSON_ARRAY);
-    n = v ? v->n : 0;
-    used = 0;
-
-    for (part = v ? v->child : NULL; part; part = part->next) {
-        type = ngx_http_llmbroker_json_get(part, "type");
-
-        if (ngx_http_llmbroker_json_is(type, "thinking")) {
-            kind = NGX_HTTP_LLMBROKER_CLAUDE_THINKING;
-
-        } else if (ngx_http_llmbroker_json_is(type, "redacted_thinking")) {
-            kind = NGX_HTTP_LLMBROKER_CLAUDE_RAW;
-
-        } else {
-            continue;
-        }
-
-        block = ngx_http_llmbroker_claude_push(&b->blocks, kind, part);
-        if (block == NULL) {
-            return NGX_ERROR;
-        }
-
-        v = ngx_http_llmbroker_json_get(part, "thinking");
-        block->data = ngx_http_llmbroker_json_inner(v);
-        used = 1;
-
-        if (block->data.len == 0 && n == 1) {
-            block->data = reasoning;
-        }
-    }
-
-    if (reasoning.len == 0 || used) {
-        return NGX_OK;
-    }
-
-    /* without a signature it cannot be replayed */
-
-    return ngx_http_llmbroker_claude_drop(b, "reasoning_content");
-}
-
-
-static ngx_int_t
-ngx_http_llmbroker_claude_calls(ngx_http_llmbroker_claude_build_t *b,
-    ngx_uint_t i, ngx_http_llmbroker_json_t *calls)
-{
-    u_char                             *p;
-    ngx_int_t                           rc;
-    ngx_uint_t                          j;
-    ngx_http_llmbroker_json_t          *call, *function, *name, *v;
-    ngx_http_llmbroker_claude_block_t  *block;
-    u_char                              member[64];
-
-    call = calls->child;
-
-    for (j = 0; call; call = call->next, j++) {
-
-        p = ngx_snprintf(member, sizeof(member) - 1, "tool_calls[%ui]", j);
-        *p = '\0';
-
-        function = ngx_http_llmbroker_json_get(call, "function");
-        name = ngx_http_llmbroker_json_get_type(function, "name",
-                                              NGX_HTTP_LLMBROKER_JSON_STRING);
-        if (name == NULL) {
-            return ngx_http_llmbroker_params_message(b->ex,
-                                       "unsupported_value", i, (char *) member,
-                                       "A tool call must be of a function.");
-        }
-
-        block = ngx_http_llmbroker_claude_push(&b->blocks,
-                                   NGX_HTTP_LLMBROKER_CLAUDE_TOOL_USE, call);
-        if (block == NULL) {
-            return NGX_ERROR;
-        }
-
-        block->name = ngx_http_llmbroker_json_inner(name);
-
-        v = ngx_http_llmbroker_json_get(call, "id");
-
-        rc = ngx_http_llmbroker_claude_id(b, v, &block->id);
-
-        if (rc == NGX_DECLINED) {
-            return ngx_http_llmbroker_params_message(b->ex,
-                                       "missing_required_parameter", i,
-                                       (char *) member,
-                                       "A tool call must have an id.");
-        }
-
-        if (rc != NGX_OK) {
-            return rc;
-        }
-
-        v = ngx_http_llmbroker_json_get(function, "arguments");
-
-        rc = ngx_http_llmbroker_claude_arguments(b, v, &block->data);
-
-        if (rc == NGX_DECLINED) {
-            return ngx_http_llmbroker_params_message(b->ex, "invalid_value", i,
-                                       (char *) member,
-                                       "The arguments of a tool call must be "
-                                       "a JSON object.");
-        }
-
-        if (rc != NGX_OK) {
-            return rc;
-        }
-    }
-
-    return NGX_OK;
-}
-
-
-/* R42: a string that holds JSON becomes an object */
-
-static ngx_int_t
-ngx_http_llmbroker_claude_arguments(ngx_http_llmbroker_claude_build_t *b,
-    ngx_http_llmbroker_json_t *v, ngx_str_t *data)
-{
-    ngx_int_t                   rc;
-    ngx_http_llmbroker_json_t  *root;
-
-    ngx_str_set(data, "{}");
-
-    if (v == NULL
-        || v->type == NGX_HTTP_LLMBROKER_JSON_NULL
-        || ngx_http_llmbroker_json_is(v, "null")
-        || (v->type == NGX_HTTP_LLMBROKER_JSON_STRING
-            && ngx_http_llmbroker_params_blank(v)))
-    {
-        return NGX_OK;
-    }
-
-    rc = ngx_http_llmbroker_json_string(b->ex->pool, v, data);
-    if (rc != NGX_OK) {
-        return rc;
-    }
-
-    rc = ngx_http_llmbroker_json_parse(b->ex->pool, data->data, data->len,
-                                       &root);
-    if (rc != NGX_OK) {
-        return rc;
-    }
-
-    if (root->type != NGX_HTTP_LLMBROKER_JSON_OBJECT) {
-        return NGX_DECLINED;
-    }
-
-    *data = root->raw;
-
-    return NGX_OK;
-}
-
-
-/* R44 */
-
-static ngx_int_t
-ngx_http_llmbroker_claude_id(ngx_http_llmbroker_claude_build_t *b,
-    ngx_http_llmbroker_json_t *v, ngx_str_t *id)
-{
-    u_char     *p, c;
-    size_t      i;
-    ngx_int_t   rc;
-    ngx_str_t   text;
-
-    rc = ngx_http_llmbroker_json_string(b->ex->pool, v, &text);
-    if (rc != NGX_OK) {
-        return rc;
-    }
-
-    if (text.len == 0) {
-        return NGX_DECLINED;
-    }
-
-    p = ngx_pnalloc(b->ex->pool, text.len);
-    if (p == NULL) {
-        return NGX_ERROR;
-    }
-
-    for (i = 0; i < text.len; i++) {
-        c = text.data[i];
-
-        if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z')
-            || (c >= '0' && c <= '9') || c == '-')
-        {
-            p[i] = c;
-
-        } else {
-            p[i] = '_';
-        }
-    }
-
-    id->len = text.len;
-    id->data = p;
-
-    return NGX_OK;
-}
-
-
 ngx_http_llmbroker_claude_block_t *
 ngx_http_llmbroker_claude_push(ngx_array_t *blocks,
     ngx_http_llmbroker_claude_kind_e kind, ngx_http_llmbroker_json_t *value)
@@ -700,243 +640,4 @@ ngx_http_llmbroker_claude_push(ngx_array_t *blocks,
     block->value = value;
 
     return block;
-}
-
-
-static void
-ngx_http_llmbroker_claude_write_system(ngx_http_llmbroker_claude_build_t *b)
-{
-    ngx_uint_t                          i;
-    ngx_http_llmbroker_claude_block_t  *block;
-
-    if (b->system.nelts == 0) {
-        return;
-    }
-
-    block = b->system.elts;
-
-    ngx_http_llmbroker_json_key(&b->w, "system");
-
-    if (b->system.nelts == 1 && block->cache == NULL) {
-        ngx_http_llmbroker_json_raw(&b->w, &block->value->raw);
-        return;
-    }
-
-    ngx_http_llmbroker_json_open_array(&b->w);
-
-    for (i = 0; i < b->system.nelts; i++) {
-        ngx_http_llmbroker_claude_write_block(b, &block[i]);
-    }
-
-    ngx_http_llmbroker_json_close_array(&b->w);
-}
-
-
-void
-ngx_http_llmbroker_claude_write_messages(ngx_http_llmbroker_claude_build_t *b)
-{
-    ngx_http_llmbroker_json_writer_t   *w;
-    ngx_http_llmbroker_claude_block_t  *block, *last, *end;
-
-    ngx_http_llmbroker_claude_write_system(b);
-
-    w = &b->w;
-
-    block = b->blocks.elts;
-    last = block + b->blocks.nelts;
-
-    ngx_http_llmbroker_json_key(w, "messages");
-    ngx_http_llmbroker_json_open_array(w);
-
-    /* R40 */
-
-    if (block->assistant) {
-        ngx_http_llmbroker_json_open(w);
-        ngx_http_llmbroker_json_key(w, "role");
-        ngx_http_llmbroker_json_text(w, "user");
-        ngx_http_llmbroker_json_key(w, "content");
-        ngx_http_llmbroker_json_text(w, ".");
-        ngx_http_llmbroker_json_close(w);
-    }
-
-    while (block < last) {
-
-        for (end = block + 1; end < last; end++) {
-            if (end->assistant != block->assistant) {
-                break;
-            }
-        }
-
-        ngx_http_llmbroker_json_open(w);
-        ngx_http_llmbroker_json_key(w, "role");
-        ngx_http_llmbroker_json_text(w, block->assistant ? "assistant"
-                                                         : "user");
-        ngx_http_llmbroker_json_key(w, "content");
-        ngx_http_llmbroker_claude_write_run(b, block, end);
-        ngx_http_llmbroker_json_close(w);
-
-        block = end;
-    }
-
-    ngx_http_llmbroker_json_close_array(w);
-}
-
-
-/* the content of one message: the blocks from block to end */
-
-static void
-ngx_http_llmbroker_claude_write_run(ngx_http_llmbroker_claude_build_t *b,
-    ngx_http_llmbroker_claude_block_t *block,
-    ngx_http_llmbroker_claude_block_t *end)
-{
-    ngx_uint_t  empty;
-
-    /* R38: what is empty counts only where nothing else is */
-
-    for (empty = 0; block < end; block++) {
-        if (block->kind != NGX_HTTP_LLMBROKER_CLAUDE_EMPTY) {
-            break;
-        }
-
-        empty = 1;
-    }
-
-    if (empty && block == end) {
-        ngx_http_llmbroker_json_text(&b->w, ".");
-        return;
-    }
-
-    if (end - block == 1
-        && block->kind == NGX_HTTP_LLMBROKER_CLAUDE_TEXT
-        && block->cache == NULL)
-    {
-        ngx_http_llmbroker_json_raw(&b->w, &block->value->raw);
-        return;
-    }
-
-    ngx_http_llmbroker_json_open_array(&b->w);
-
-    while (block < end) {
-        ngx_http_llmbroker_claude_write_block(b, block);
-        block += 1 + block->n;
-    }
-
-    ngx_http_llmbroker_json_close_array(&b->w);
-}
-
-
-static void
-ngx_http_llmbroker_claude_write_block(ngx_http_llmbroker_claude_build_t *b,
-    ngx_http_llmbroker_claude_block_t *block)
-{
-    ngx_http_llmbroker_json_t         *v;
-    ngx_http_llmbroker_json_writer_t  *w;
-
-    w = &b->w;
-
-    if (block->kind == NGX_HTTP_LLMBROKER_CLAUDE_EMPTY) {
-        return;
-    }
-
-    if (block->kind == NGX_HTTP_LLMBROKER_CLAUDE_RAW) {
-        ngx_http_llmbroker_json_raw(w, &block->value->raw);
-        return;
-    }
-
-    ngx_http_llmbroker_json_open(w);
-    ngx_http_llmbroker_json_key(w, "type");
-
-    switch (block->kind) {
-
-    case NGX_HTTP_LLMBROKER_CLAUDE_THINKING:
-        ngx_http_llmbroker_json_text(w, "thinking");
-        ngx_http_llmbroker_claude_write_inner(b, "thinking", block->data);
-        v = ngx_http_llmbroker_json_get(block->value, "signature");
-        ngx_http_llmbroker_claude_write_raw(b, "signature", v);
-        break;
-
-    case NGX_HTTP_LLMBROKER_CLAUDE_IMAGE:
-    case NGX_HTTP_LLMBROKER_CLAUDE_IMAGE_URL:
-    case NGX_HTTP_LLMBROKER_CLAUDE_PDF:
-        ngx_http_llmbroker_claude_write_source(b, block);
-        break;
-
-    case NGX_HTTP_LLMBROKER_CLAUDE_TOOL_USE:
-        ngx_http_llmbroker_json_text(w, "tool_use");
-        ngx_http_llmbroker_json_key(w, "id");
-        ngx_http_llmbroker_json_str(w, &block->id);
-        ngx_http_llmbroker_claude_write_inner(b, "name", block->name);
-        ngx_http_llmbroker_json_key(w, "input");
-        ngx_http_llmbroker_json_raw(w, &block->data);
-        break;
-
-    case NGX_HTTP_LLMBROKER_CLAUDE_TOOL_RESULT:
-        ngx_http_llmbroker_claude_write_result(b, block);
-        break;
-
-    default: /* NGX_HTTP_LLMBROKER_CLAUDE_TEXT */
-        ngx_http_llmbroker_json_text(w, "text");
-        ngx_http_llmbroker_claude_write_raw(b, "text", block->value);
-    }
-
-    ngx_http_llmbroker_claude_write_cache(b, block->cache);
-    ngx_http_llmbroker_json_close(w);
-}
-
-
-/* R36; the blocks that follow are the result's content */
-
-static void
-ngx_http_llmbroker_claude_write_result(ngx_http_llmbroker_claude_build_t *b,
-    ngx_http_llmbroker_claude_block_t *block)
-{
-    ngx_uint_t                          i;
-    ngx_http_llmbroker_json_writer_t   *w;
-    ngx_http_llmbroker_claude_block_t  *part;
-
-    w = &b->w;
-    part = block + 1;
-
-    ngx_http_llmbroker_json_text(w, "tool_result");
-    ngx_http_llmbroker_json_key(w, "tool_use_id");
-    ngx_http_llmbroker_json_str(w, &block->id);
-
-    if (block->failed) {
-        ngx_http_llmbroker_json_key(w, "is_error");
-        ngx_http_llmbroker_json_bool(w, 1);
-    }
-
-    if (block->n == 0) {
-        return;
-    }
-
-    if (block->n == 1
-        && part->kind == NGX_HTTP_LLMBROKER_CLAUDE_TEXT
-        && part->cache == NULL)
-    {
-        ngx_http_llmbroker_claude_write_raw(b, "content", part->value);
-        return;
-    }
-
-    ngx_http_llmbroker_json_key(w, "content");
-    ngx_http_llmbroker_json_open_array(w);
-
-    for (i = 0; i < block->n; i++) {
-
-        ngx_http_llmbroker_json_open(w);
-        ngx_http_llmbroker_json_key(w, "type");
-
-        if (part[i].kind == NGX_HTTP_LLMBROKER_CLAUDE_TEXT) {
-            ngx_http_llmbroker_json_text(w, "text");
-            ngx_http_llmbroker_claude_write_raw(b, "text", part[i].value);
-
-        } else {
-            ngx_http_llmbroker_claude_write_source(b, &part[i]);
-        }
-
-        ngx_http_llmbroker_claude_write_cache(b, part[i].cache);
-        ngx_http_llmbroker_json_close(w);
-    }
-
-    ngx_http_llmbroker_json_close_array(w);
 }

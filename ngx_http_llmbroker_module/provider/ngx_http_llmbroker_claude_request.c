@@ -16,8 +16,6 @@
 
 static ngx_int_t ngx_http_llmbroker_claude_init(
     ngx_http_llmbroker_claude_build_t *b);
-static const ngx_http_llmbroker_claude_model_t *
-    ngx_http_llmbroker_claude_find_model(const ngx_str_t *name);
 static ngx_int_t ngx_http_llmbroker_claude_limits(
     ngx_http_llmbroker_claude_build_t *b);
 static ngx_int_t ngx_http_llmbroker_claude_thinking(
@@ -33,69 +31,22 @@ static ngx_int_t ngx_http_llmbroker_claude_stop(
 static ngx_int_t ngx_http_llmbroker_claude_account(
     ngx_http_llmbroker_claude_build_t *b);
 static ngx_uint_t ngx_http_llmbroker_claude_personal(ngx_str_t *id);
+static ngx_int_t ngx_http_llmbroker_claude_search(
+    ngx_http_llmbroker_claude_build_t *b);
+static ngx_int_t ngx_http_llmbroker_claude_betas(
+    ngx_http_llmbroker_claude_build_t *b);
+static ngx_int_t ngx_http_llmbroker_claude_beta(
+    ngx_http_llmbroker_claude_build_t *b, ngx_http_llmbroker_json_t *v);
 static ngx_int_t ngx_http_llmbroker_claude_write(
     ngx_http_llmbroker_claude_build_t *b);
 static void ngx_http_llmbroker_claude_write_options(
     ngx_http_llmbroker_claude_build_t *b);
 static void ngx_http_llmbroker_claude_write_thinking(
     ngx_http_llmbroker_claude_build_t *b);
-
-
-/* the first prefix that fits; the last row is for what is no Claude */
-
-static const ngx_http_llmbroker_claude_model_t
-    ngx_http_llmbroker_claude_models[] =
-{
-    { ngx_string("claude-2"), 4096, NGX_HTTP_LLMBROKER_CLAUDE_OLD },
-
-    { ngx_string("claude-instant"), 4096, NGX_HTTP_LLMBROKER_CLAUDE_OLD },
-
-    { ngx_string("claude-3-7-"), 64000,
-      NGX_HTTP_LLMBROKER_CLAUDE_OLD|NGX_HTTP_LLMBROKER_CLAUDE_BUDGET },
-
-    { ngx_string("claude-3-5-"), 8192, NGX_HTTP_LLMBROKER_CLAUDE_OLD },
-
-    { ngx_string("claude-3-"), 4096, NGX_HTTP_LLMBROKER_CLAUDE_OLD },
-
-    { ngx_string("claude-opus-4-0"), 32000,
-      NGX_HTTP_LLMBROKER_CLAUDE_OLD|NGX_HTTP_LLMBROKER_CLAUDE_BUDGET },
-
-    { ngx_string("claude-opus-4-2025"), 32000,
-      NGX_HTTP_LLMBROKER_CLAUDE_OLD|NGX_HTTP_LLMBROKER_CLAUDE_BUDGET },
-
-    { ngx_string("claude-opus-4-1"), 32000, NGX_HTTP_LLMBROKER_CLAUDE_4 },
-
-    { ngx_string("claude-sonnet-4-0"), 64000,
-      NGX_HTTP_LLMBROKER_CLAUDE_OLD|NGX_HTTP_LLMBROKER_CLAUDE_BUDGET },
-
-    { ngx_string("claude-sonnet-4-2025"), 64000,
-      NGX_HTTP_LLMBROKER_CLAUDE_OLD|NGX_HTTP_LLMBROKER_CLAUDE_BUDGET },
-
-    { ngx_string("claude-sonnet-4-5"), 64000, NGX_HTTP_LLMBROKER_CLAUDE_4 },
-
-    { ngx_string("claude-haiku-4-5"), 64000, NGX_HTTP_LLMBROKER_CLAUDE_4 },
-
-    { ngx_string("claude-opus-4-5"), 64000,
-      NGX_HTTP_LLMBROKER_CLAUDE_4|NGX_HTTP_LLMBROKER_CLAUDE_EFFORT },
-
-    { ngx_string("claude-sonnet-4-6"), 128000,
-      NGX_HTTP_LLMBROKER_CLAUDE_4|NGX_HTTP_LLMBROKER_CLAUDE_EFFORT
-      |NGX_HTTP_LLMBROKER_CLAUDE_ADAPTIVE },
-
-    { ngx_string("claude-opus-4-6"), 128000,
-      NGX_HTTP_LLMBROKER_CLAUDE_4|NGX_HTTP_LLMBROKER_CLAUDE_EFFORT
-      |NGX_HTTP_LLMBROKER_CLAUDE_ADAPTIVE },
-
-    { ngx_string("claude-fable-5"), 128000,
-      NGX_HTTP_LLMBROKER_CLAUDE_NEW & ~NGX_HTTP_LLMBROKER_CLAUDE_FORCED },
-
-    { ngx_string("claude-mythos-5"), 128000,
-      NGX_HTTP_LLMBROKER_CLAUDE_NEW & ~NGX_HTTP_LLMBROKER_CLAUDE_FORCED },
-
-    { ngx_string("claude-"), 128000, NGX_HTTP_LLMBROKER_CLAUDE_NEW },
-
-    { ngx_null_string, 0, NGX_HTTP_LLMBROKER_CLAUDE_OLD }
-};
+static void ngx_http_llmbroker_claude_write_config(
+    ngx_http_llmbroker_claude_build_t *b);
+static void ngx_http_llmbroker_claude_write_effort(
+    ngx_http_llmbroker_claude_build_t *b);
 
 
 /* what is in no row is dropped and named (R11) */
@@ -118,6 +69,9 @@ static const ngx_http_llmbroker_rule_t  ngx_http_llmbroker_claude_rules[] = {
     { ngx_string("tools"), NGX_HTTP_LLMBROKER_USE_CHAT },
     { ngx_string("tool_choice"), NGX_HTTP_LLMBROKER_USE_CHAT },
     { ngx_string("parallel_tool_calls"), NGX_HTTP_LLMBROKER_USE_CHAT },
+    { ngx_string("functions"), NGX_HTTP_LLMBROKER_USE_CHAT },
+    { ngx_string("function_call"), NGX_HTTP_LLMBROKER_USE_CHAT },
+    { ngx_string("web_search_options"), NGX_HTTP_LLMBROKER_USE_CHAT },
     { ngx_string("reasoning_effort"), NGX_HTTP_LLMBROKER_USE_CHAT },
     { ngx_string("response_format"), NGX_HTTP_LLMBROKER_USE_CHAT },
     { ngx_string("modalities"), NGX_HTTP_LLMBROKER_USE_CHAT },
@@ -133,13 +87,11 @@ static const ngx_http_llmbroker_rule_t  ngx_http_llmbroker_claude_rules[] = {
     { ngx_string("output_config"), NGX_HTTP_LLMBROKER_USE },
     { ngx_string("cache_control"), NGX_HTTP_LLMBROKER_USE },
     { ngx_string("context_management"), NGX_HTTP_LLMBROKER_USE },
+    { ngx_string("anthropic_beta"), NGX_HTTP_LLMBROKER_USE },
 
-    /* R12, R14, and what cannot be expressed yet */
+    /* R12 */
 
     { ngx_string("audio"), NGX_HTTP_LLMBROKER_REFUSE },
-    { ngx_string("web_search_options"), NGX_HTTP_LLMBROKER_REFUSE },
-    { ngx_string("functions"), NGX_HTTP_LLMBROKER_REFUSE },
-    { ngx_string("function_call"), NGX_HTTP_LLMBROKER_REFUSE },
 
     { ngx_null_string, NGX_HTTP_LLMBROKER_DROP }
 };
@@ -154,7 +106,10 @@ ngx_http_llmbroker_claude_build(ngx_http_llmbroker_exchange_t *ex)
 
     typedef ngx_int_t (*step_pt)(ngx_http_llmbroker_claude_build_t *b);
 
-    /* thinking decides about sampling, and the conversation about thinking */
+    /*
+     * The conversation decides about thinking, thinking about sampling and
+     * tools, and all of them about the format.
+     */
 
     static const step_pt  steps[] = {
         ngx_http_llmbroker_claude_limits,
@@ -164,6 +119,9 @@ ngx_http_llmbroker_claude_build(ngx_http_llmbroker_exchange_t *ex)
         ngx_http_llmbroker_claude_stop,
         ngx_http_llmbroker_claude_account,
         ngx_http_llmbroker_claude_tools,
+        ngx_http_llmbroker_claude_search,
+        ngx_http_llmbroker_claude_format,
+        ngx_http_llmbroker_claude_betas,
         ngx_http_llmbroker_claude_write,
         NULL
     };
@@ -203,7 +161,7 @@ ngx_http_llmbroker_claude_init(ngx_http_llmbroker_claude_build_t *b)
 
     pool = b->ex->pool;
 
-    b->model = ngx_http_llmbroker_claude_find_model(&b->ex->target->model);
+    b->model = b->ex->target->abilities;
 
     if (ngx_array_init(&b->system, pool, 1,
                        sizeof(ngx_http_llmbroker_claude_block_t))
@@ -215,7 +173,10 @@ ngx_http_llmbroker_claude_init(ngx_http_llmbroker_claude_build_t *b)
                           sizeof(ngx_http_llmbroker_json_t *))
            != NGX_OK
         || ngx_array_init(&b->tools, pool, 1,
-                          sizeof(ngx_http_llmbroker_json_t *))
+                          sizeof(ngx_http_llmbroker_claude_tool_t))
+           != NGX_OK
+        || ngx_array_init(&b->pending, pool, 1,
+                          sizeof(ngx_http_llmbroker_claude_block_t))
            != NGX_OK
         || ngx_array_init(&b->called, pool, 1, sizeof(ngx_str_t)) != NGX_OK)
     {
@@ -223,36 +184,6 @@ ngx_http_llmbroker_claude_init(ngx_http_llmbroker_claude_build_t *b)
     }
 
     return NGX_OK;
-}
-
-
-/* other clouds put a vendor's or a region's name before the model's */
-
-static const ngx_http_llmbroker_claude_model_t *
-ngx_http_llmbroker_claude_find_model(const ngx_str_t *name)
-{
-    size_t                                    len;
-    u_char                                   *p;
-    const ngx_http_llmbroker_claude_model_t  *model;
-
-    len = 0;
-    p = ngx_strlcasestrn(name->data, name->data + name->len,
-                         (u_char *) "claude-", sizeof("claude-") - 2);
-
-    if (p) {
-        len = name->data + name->len - p;
-    }
-
-    for (model = ngx_http_llmbroker_claude_models; model->prefix.len; model++)
-    {
-        if (model->prefix.len <= len
-            && ngx_strncasecmp(p, model->prefix.data, model->prefix.len) == 0)
-        {
-            break;
-        }
-    }
-
-    return model;
 }
 
 
@@ -281,18 +212,6 @@ ngx_http_llmbroker_claude_limits(ngx_http_llmbroker_claude_build_t *b)
                                    "modalities",
                                    "This model answers with text only.");
         }
-    }
-
-    v = ngx_http_llmbroker_json_get_type(ex->request, "response_format",
-                                         NGX_HTTP_LLMBROKER_JSON_OBJECT);
-
-    if (v && !ngx_http_llmbroker_json_is(
-                                    ngx_http_llmbroker_json_get(v, "type"),
-                                    "text"))
-    {
-        return ngx_http_llmbroker_fault(ex, 400, "unsupported_value",
-                               "response_format",
-                               "This model does not support the format.");
     }
 
     /* R2; a model that is not known gets what all of them take */
@@ -665,6 +584,121 @@ ngx_http_llmbroker_claude_personal(ngx_str_t *id)
 }
 
 
+/* R14: a model searches where the configuration lets it */
+
+static ngx_int_t
+ngx_http_llmbroker_claude_search(ngx_http_llmbroker_claude_build_t *b)
+{
+    ngx_int_t  rc;
+
+    if (b->ex->call != NGX_HTTP_LLMBROKER_CHAT) {
+        return NGX_OK;
+    }
+
+    rc = ngx_http_llmbroker_params_get(b->ex, "web_search_options",
+                                       NGX_HTTP_LLMBROKER_JSON_OBJECT,
+                                       &b->search);
+
+    if (rc != NGX_OK
+        || b->search == NULL
+        || (b->model->flags & NGX_HTTP_LLMBROKER_CLAUDE_SEARCH))
+    {
+        return rc;
+    }
+
+    return ngx_http_llmbroker_fault(b->ex, 400, "unsupported_value",
+                           "web_search_options",
+                           "This model does not search the web.");
+}
+
+
+/* R15: names of beta features, for the header */
+
+static ngx_int_t
+ngx_http_llmbroker_claude_betas(ngx_http_llmbroker_claude_build_t *b)
+{
+    ngx_int_t                   rc;
+    ngx_http_llmbroker_json_t  *v;
+
+    v = ngx_http_llmbroker_json_get(b->ex->request, "anthropic_beta");
+
+    if (v == NULL || v->type == NGX_HTTP_LLMBROKER_JSON_NULL) {
+        return NGX_OK;
+    }
+
+    if (v->type == NGX_HTTP_LLMBROKER_JSON_STRING) {
+        return ngx_http_llmbroker_claude_beta(b, v);
+    }
+
+    if (v->type != NGX_HTTP_LLMBROKER_JSON_ARRAY) {
+        return ngx_http_llmbroker_fault(b->ex, 400, "invalid_type",
+                               "anthropic_beta",
+                               "The parameter must be text or an array of "
+                               "texts.");
+    }
+
+    for (v = v->child; v; v = v->next) {
+        rc = ngx_http_llmbroker_claude_beta(b, v);
+        if (rc != NGX_OK) {
+            return rc;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+/* it goes into a header: nothing but a name may */
+
+static ngx_int_t
+ngx_http_llmbroker_claude_beta(ngx_http_llmbroker_claude_build_t *b,
+    ngx_http_llmbroker_json_t *v)
+{
+    size_t                        i;
+    u_char                        ch;
+    ngx_str_t                     name;
+    ngx_http_llmbroker_claude_t  *c;
+
+    c = ngx_http_llmbroker_claude_state(b->ex);
+    if (c == NULL) {
+        return NGX_ERROR;
+    }
+
+    name = ngx_http_llmbroker_json_inner(v);
+
+    for (i = 0; i < name.len; i++) {
+        ch = name.data[i];
+
+        if ((ch < 'a' || ch > 'z') && (ch < 'A' || ch > 'Z')
+            && (ch < '0' || ch > '9') && ch != '-' && ch != '_' && ch != '.'
+            && ch != ',')
+        {
+            break;
+        }
+    }
+
+    if (name.len == 0
+        || i < name.len
+        || c->betas.len + name.len > NGX_HTTP_LLMBROKER_CLAUDE_BETAS)
+    {
+        return ngx_http_llmbroker_fault(b->ex, 400, "invalid_value",
+                               "anthropic_beta",
+                               "The name of a beta feature is not valid.");
+    }
+
+    if (ngx_http_llmbroker_text_append(b->ex->pool, &c->betas,
+                                       c->betas.len ? "," : "",
+                                       c->betas.len ? 1 : 0)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    return ngx_http_llmbroker_text_append(b->ex->pool, &c->betas, name.data,
+                                          name.len);
+}
+
+
 ngx_int_t
 ngx_http_llmbroker_claude_drop(ngx_http_llmbroker_claude_build_t *b,
     const char *name)
@@ -705,6 +739,7 @@ ngx_http_llmbroker_claude_write(ngx_http_llmbroker_claude_build_t *b)
 
     ngx_http_llmbroker_claude_write_options(b);
     ngx_http_llmbroker_claude_write_thinking(b);
+    ngx_http_llmbroker_claude_write_config(b);
     ngx_http_llmbroker_claude_write_tools(b);
 
     v = ngx_http_llmbroker_json_get(ex->request, "cache_control");
@@ -821,38 +856,77 @@ ngx_http_llmbroker_claude_write_thinking(ngx_http_llmbroker_claude_build_t *b)
     default: /* NGX_HTTP_LLMBROKER_CLAUDE_NO_THINKING */
         break;
     }
+}
 
-    v = ngx_http_llmbroker_json_get(b->ex->request, "output_config");
 
-    if (v && v->type != NGX_HTTP_LLMBROKER_JSON_NULL) {
-        ngx_http_llmbroker_claude_write_raw(b, "output_config", v);
+/* R53, R70; what the client says itself wins (R15) */
+
+static void
+ngx_http_llmbroker_claude_write_config(ngx_http_llmbroker_claude_build_t *b)
+{
+    ngx_uint_t                         effort, format;
+    ngx_http_llmbroker_json_t         *config, *v;
+    ngx_http_llmbroker_json_writer_t  *w;
+
+    w = &b->w;
+
+    config = ngx_http_llmbroker_json_get_type(b->ex->request, "output_config",
+                                              NGX_HTTP_LLMBROKER_JSON_OBJECT);
+
+    effort = b->effort
+             && ngx_http_llmbroker_json_get(config, "effort") == NULL;
+
+    format = b->format == NGX_HTTP_LLMBROKER_CLAUDE_NATIVE
+             && ngx_http_llmbroker_json_get(config, "format") == NULL;
+
+    if (config == NULL && !effort && !format) {
         return;
     }
-
-    if (b->effort == NULL) {
-        return;
-    }
-
-    /* R53 */
 
     ngx_http_llmbroker_json_key(w, "output_config");
     ngx_http_llmbroker_json_open(w);
 
+    for (v = config ? config->child : NULL; v; v = v->next) {
+        ngx_http_llmbroker_json_key_str(w, &v->key);
+        ngx_http_llmbroker_json_raw(w, &v->raw);
+    }
+
+    if (effort) {
+        ngx_http_llmbroker_claude_write_effort(b);
+    }
+
+    if (format) {
+        ngx_http_llmbroker_claude_write_format(b);
+    }
+
+    ngx_http_llmbroker_json_close(w);
+}
+
+
+static void
+ngx_http_llmbroker_claude_write_effort(ngx_http_llmbroker_claude_build_t *b)
+{
+    const char  *effort;
+
+    effort = NULL;
+
     if (ngx_http_llmbroker_json_is(b->effort, "minimal")) {
-        ngx_http_llmbroker_json_key(w, "effort");
-        ngx_http_llmbroker_json_text(w, "low");
+        effort = "low";
 
     } else if (ngx_http_llmbroker_json_is(b->effort, "xhigh")
                && !(b->model->flags & NGX_HTTP_LLMBROKER_CLAUDE_XHIGH))
     {
-        ngx_http_llmbroker_json_key(w, "effort");
-        ngx_http_llmbroker_json_text(w, "high");
-
-    } else {
-        ngx_http_llmbroker_claude_write_raw(b, "effort", b->effort);
+        effort = "high";
     }
 
-    ngx_http_llmbroker_json_close(w);
+    ngx_http_llmbroker_json_key(&b->w, "effort");
+
+    if (effort) {
+        ngx_http_llmbroker_json_text(&b->w, effort);
+
+    } else {
+        ngx_http_llmbroker_json_raw(&b->w, &b->effort->raw);
+    }
 }
 
 

@@ -13,12 +13,21 @@
 #include "provider/ngx_http_llmbroker_params.h"
 
 
+static ngx_int_t ngx_http_llmbroker_claude_functions(
+    ngx_http_llmbroker_claude_build_t *b);
 static ngx_int_t ngx_http_llmbroker_claude_called(
     ngx_http_llmbroker_claude_build_t *b);
-static ngx_int_t ngx_http_llmbroker_claude_function(
+static ngx_int_t ngx_http_llmbroker_claude_tool(
     ngx_http_llmbroker_claude_build_t *b, ngx_http_llmbroker_json_t *tool);
+static ngx_int_t ngx_http_llmbroker_claude_custom(
+    ngx_http_llmbroker_claude_build_t *b, ngx_http_llmbroker_json_t *custom);
+static ngx_int_t ngx_http_llmbroker_claude_function(
+    ngx_http_llmbroker_claude_build_t *b, ngx_http_llmbroker_json_t *tool,
+    ngx_http_llmbroker_json_t *function);
 static ngx_int_t ngx_http_llmbroker_claude_choice(
     ngx_http_llmbroker_claude_build_t *b);
+static ngx_int_t ngx_http_llmbroker_claude_chosen(
+    ngx_http_llmbroker_claude_build_t *b, ngx_http_llmbroker_json_t *choice);
 static ngx_int_t ngx_http_llmbroker_claude_named(
     ngx_http_llmbroker_claude_build_t *b, ngx_http_llmbroker_json_t *choice);
 static ngx_int_t ngx_http_llmbroker_claude_allowed(
@@ -30,9 +39,14 @@ static ngx_int_t ngx_http_llmbroker_claude_tool_name(
     ngx_http_llmbroker_claude_build_t *b, ngx_http_llmbroker_json_t *tool,
     ngx_str_t *name);
 static void ngx_http_llmbroker_claude_write_tool(
-    ngx_http_llmbroker_claude_build_t *b, ngx_http_llmbroker_json_t *tool);
+    ngx_http_llmbroker_claude_build_t *b,
+    ngx_http_llmbroker_claude_tool_t *tool);
+static void ngx_http_llmbroker_claude_write_input(
+    ngx_http_llmbroker_claude_build_t *b);
 static void ngx_http_llmbroker_claude_write_schema(
     ngx_http_llmbroker_claude_build_t *b, ngx_http_llmbroker_json_t *schema);
+static void ngx_http_llmbroker_claude_write_search(
+    ngx_http_llmbroker_claude_build_t *b);
 
 
 ngx_int_t
@@ -57,7 +71,14 @@ ngx_http_llmbroker_claude_tools(ngx_http_llmbroker_claude_build_t *b)
     }
 
     for (v = v ? v->child : NULL; v; v = v->next) {
-        rc = ngx_http_llmbroker_claude_function(b, v);
+        rc = ngx_http_llmbroker_claude_tool(b, v);
+        if (rc != NGX_OK) {
+            return rc;
+        }
+    }
+
+    if (b->tools.nelts == 0) {
+        rc = ngx_http_llmbroker_claude_functions(b);
         if (rc != NGX_OK) {
             return rc;
         }
@@ -68,6 +89,39 @@ ngx_http_llmbroker_claude_tools(ngx_http_llmbroker_claude_build_t *b)
     }
 
     return ngx_http_llmbroker_claude_called(b);
+}
+
+
+/* R45: the form of before there were tools */
+
+static ngx_int_t
+ngx_http_llmbroker_claude_functions(ngx_http_llmbroker_claude_build_t *b)
+{
+    ngx_int_t                   rc;
+    ngx_http_llmbroker_json_t  *v;
+
+    rc = ngx_http_llmbroker_params_get(b->ex, "functions",
+                                       NGX_HTTP_LLMBROKER_JSON_ARRAY, &v);
+
+    if (rc != NGX_OK || v == NULL || v->n == 0) {
+        return rc;
+    }
+
+    if (v->n > NGX_HTTP_LLMBROKER_CLAUDE_TOOLS) {
+        return ngx_http_llmbroker_fault(b->ex, 400, "invalid_value",
+                               "functions", "There are too many functions.");
+    }
+
+    b->ex->legacy = 1;
+
+    for (v = v->child; v; v = v->next) {
+        rc = ngx_http_llmbroker_claude_function(b, v, v);
+        if (rc != NGX_OK) {
+            return rc;
+        }
+    }
+
+    return NGX_OK;
 }
 
 
@@ -120,28 +174,94 @@ ngx_http_llmbroker_claude_called(ngx_http_llmbroker_claude_build_t *b)
 }
 
 
-/* R60, R61, R62 */
+static ngx_int_t
+ngx_http_llmbroker_claude_tool(ngx_http_llmbroker_claude_build_t *b,
+    ngx_http_llmbroker_json_t *tool)
+{
+    ngx_http_llmbroker_json_t  *type, *v;
+
+    type = ngx_http_llmbroker_json_get(tool, "type");
+
+    if (ngx_http_llmbroker_json_is(type, "custom")) {
+        v = ngx_http_llmbroker_json_get(tool, "custom");
+        return ngx_http_llmbroker_claude_custom(b, v);
+    }
+
+    if (ngx_http_llmbroker_json_is(type, "function")) {
+        v = ngx_http_llmbroker_json_get(tool, "function");
+        return ngx_http_llmbroker_claude_function(b, tool, v);
+    }
+
+    return ngx_http_llmbroker_fault(b->ex, 400, "unsupported_value", "tools",
+                           "This model does not support a tool's type.");
+}
+
+
+/* R62 */
+
+static ngx_int_t
+ngx_http_llmbroker_claude_custom(ngx_http_llmbroker_claude_build_t *b,
+    ngx_http_llmbroker_json_t *custom)
+{
+    ngx_int_t                          rc;
+    ngx_str_t                         *name;
+    ngx_http_llmbroker_json_t         *v;
+    ngx_http_llmbroker_claude_tool_t  *tool;
+
+    v = ngx_http_llmbroker_json_get(custom, "format");
+    v = ngx_http_llmbroker_json_get(v, "type");
+
+    if (v && !ngx_http_llmbroker_json_is(v, "text")) {
+        return ngx_http_llmbroker_fault(b->ex, 400, "unsupported_value",
+                               "tools",
+                               "This model does not support a custom tool's "
+                               "grammar.");
+    }
+
+    rc = ngx_http_llmbroker_claude_function(b, custom, custom);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    tool = b->tools.elts;
+    tool += b->tools.nelts - 1;
+    tool->custom = 1;
+
+    if (b->ex->custom == NULL) {
+        b->ex->custom = ngx_array_create(b->ex->pool, 2, sizeof(ngx_str_t));
+        if (b->ex->custom == NULL) {
+            return NGX_ERROR;
+        }
+    }
+
+    name = ngx_array_push(b->ex->custom);
+    if (name == NULL) {
+        return NGX_ERROR;
+    }
+
+    v = ngx_http_llmbroker_json_get(custom, "name");
+    *name = ngx_http_llmbroker_json_inner(v);
+
+    return NGX_OK;
+}
+
+
+/* R60, R61 */
 
 static ngx_int_t
 ngx_http_llmbroker_claude_function(ngx_http_llmbroker_claude_build_t *b,
-    ngx_http_llmbroker_json_t *tool)
+    ngx_http_llmbroker_json_t *tool, ngx_http_llmbroker_json_t *function)
 {
-    ngx_http_llmbroker_json_t  *function, *parameters, **p, *v;
+    ngx_http_llmbroker_json_t         *parameters, *v;
+    ngx_http_llmbroker_claude_tool_t  *t;
 
-    function = ngx_http_llmbroker_json_get_type(tool, "function",
-                                              NGX_HTTP_LLMBROKER_JSON_OBJECT);
-
-    v = ngx_http_llmbroker_json_get_type(function, "name",
-                                         NGX_HTTP_LLMBROKER_JSON_STRING);
-
-    if (v == NULL
-        || !ngx_http_llmbroker_json_is(ngx_http_llmbroker_json_get(tool,
-                                                                   "type"),
-                                       "function"))
+    if (ngx_http_llmbroker_json_get_type(function, "name",
+                                         NGX_HTTP_LLMBROKER_JSON_STRING)
+        == NULL)
     {
-        return ngx_http_llmbroker_fault(b->ex, 400, "unsupported_value",
-                               "tools",
-                               "This model supports functions as tools only.");
+        return ngx_http_llmbroker_fault(b->ex, 400,
+                               "missing_required_parameter", "tools",
+                               "A tool has no name.");
     }
 
     parameters = ngx_http_llmbroker_json_get(function, "parameters");
@@ -155,20 +275,28 @@ ngx_http_llmbroker_claude_function(ngx_http_llmbroker_claude_build_t *b,
                                "JSON Schema.");
     }
 
-    p = ngx_array_push(&b->tools);
-    if (p == NULL) {
+    t = ngx_array_push(&b->tools);
+    if (t == NULL) {
         return NGX_ERROR;
     }
 
-    *p = tool;
+    ngx_memzero(t, sizeof(ngx_http_llmbroker_claude_tool_t));
+
+    t->tool = tool;
+    t->function = function;
 
     v = ngx_http_llmbroker_json_get(function, "strict");
 
-    if (ngx_http_llmbroker_json_true(v)) {
-        return ngx_http_llmbroker_claude_drop(b, "tools.strict");
+    if (!ngx_http_llmbroker_json_true(v)) {
+        return NGX_OK;
     }
 
-    return NGX_OK;
+    if (b->model->flags & NGX_HTTP_LLMBROKER_CLAUDE_STRUCTURED) {
+        t->strict = 1;
+        return NGX_OK;
+    }
+
+    return ngx_http_llmbroker_claude_drop(b, "tools.strict");
 }
 
 
@@ -178,18 +306,19 @@ static ngx_int_t
 ngx_http_llmbroker_claude_choice(ngx_http_llmbroker_claude_build_t *b)
 {
     ngx_int_t                   rc;
+    const char                 *name;
     ngx_http_llmbroker_json_t  *v;
 
     v = ngx_http_llmbroker_json_get(b->ex->request, "parallel_tool_calls");
 
-    if (v && v->type == NGX_HTTP_LLMBROKER_JSON_BOOL
-        && !ngx_http_llmbroker_json_true(v))
-    {
-        b->single = 1;
-    }
+    /* a function_call is one (R45) */
 
-    v = ngx_http_llmbroker_json_get(b->ex->request, "tool_choice");
-    rc = NGX_OK;
+    b->single = b->ex->legacy
+                || (v && v->type == NGX_HTTP_LLMBROKER_JSON_BOOL
+                    && !ngx_http_llmbroker_json_true(v));
+
+    name = b->ex->legacy ? "function_call" : "tool_choice";
+    v = ngx_http_llmbroker_json_get(b->ex->request, name);
 
     if (v == NULL || v->type == NGX_HTTP_LLMBROKER_JSON_NULL) {
 
@@ -200,34 +329,7 @@ ngx_http_llmbroker_claude_choice(ngx_http_llmbroker_claude_build_t *b)
         return NGX_OK;
     }
 
-    if (ngx_http_llmbroker_json_is(v, "auto")) {
-        b->choice = "auto";
-
-    } else if (ngx_http_llmbroker_json_is(v, "none")) {
-        b->choice = "none";
-
-    } else if (ngx_http_llmbroker_json_is(v, "required")) {
-        b->choice = "any";
-        b->forced = 1;
-
-    } else if (ngx_http_llmbroker_json_is(
-                                     ngx_http_llmbroker_json_get(v, "type"),
-                                     "function"))
-    {
-        rc = ngx_http_llmbroker_claude_named(b, v);
-
-    } else if (ngx_http_llmbroker_json_is(
-                                     ngx_http_llmbroker_json_get(v, "type"),
-                                     "allowed_tools"))
-    {
-        rc = ngx_http_llmbroker_claude_allowed(b, v);
-
-    } else {
-        return ngx_http_llmbroker_fault(b->ex, 400, "unsupported_value",
-                               "tool_choice",
-                               "This model does not support the choice.");
-    }
-
+    rc = ngx_http_llmbroker_claude_chosen(b, v);
     if (rc != NGX_OK) {
         return rc;
     }
@@ -250,7 +352,46 @@ ngx_http_llmbroker_claude_choice(ngx_http_llmbroker_claude_build_t *b)
 
     b->choice = "auto";
 
-    return ngx_http_llmbroker_claude_drop(b, "tool_choice");
+    return ngx_http_llmbroker_claude_drop(b, name);
+}
+
+
+static ngx_int_t
+ngx_http_llmbroker_claude_chosen(ngx_http_llmbroker_claude_build_t *b,
+    ngx_http_llmbroker_json_t *choice)
+{
+    ngx_http_llmbroker_json_t  *type;
+
+    type = ngx_http_llmbroker_json_get(choice, "type");
+
+    if (ngx_http_llmbroker_json_is(choice, "auto")) {
+        b->choice = "auto";
+
+    } else if (ngx_http_llmbroker_json_is(choice, "none")) {
+        b->choice = "none";
+
+    } else if (ngx_http_llmbroker_json_is(choice, "required")) {
+        b->choice = "any";
+        b->forced = 1;
+
+    } else if (ngx_http_llmbroker_json_is(type, "allowed_tools")) {
+        return ngx_http_llmbroker_claude_allowed(b, choice);
+
+    } else if (ngx_http_llmbroker_json_is(type, "function")
+               || ngx_http_llmbroker_json_is(type, "custom")
+               || (b->ex->legacy
+                   && choice->type == NGX_HTTP_LLMBROKER_JSON_OBJECT))
+    {
+        return ngx_http_llmbroker_claude_named(b, choice);
+
+    } else {
+        return ngx_http_llmbroker_fault(b->ex, 400, "unsupported_value",
+                               b->ex->legacy ? "function_call"
+                                             : "tool_choice",
+                               "This model does not support the choice.");
+    }
+
+    return NGX_OK;
 }
 
 
@@ -260,10 +401,7 @@ static ngx_int_t
 ngx_http_llmbroker_claude_named(ngx_http_llmbroker_claude_build_t *b,
     ngx_http_llmbroker_json_t *choice)
 {
-    ngx_int_t                    rc;
-    ngx_str_t                    name;
-    ngx_uint_t                   i;
-    ngx_http_llmbroker_json_t  **tool;
+    ngx_int_t  rc;
 
     rc = ngx_http_llmbroker_claude_tool_name(b, choice, &b->chosen);
     if (rc != NGX_OK) {
@@ -273,23 +411,38 @@ ngx_http_llmbroker_claude_named(ngx_http_llmbroker_claude_build_t *b,
     b->choice = "tool";
     b->forced = 1;
 
+    if (ngx_http_llmbroker_claude_has_tool(b, &b->chosen)) {
+        return NGX_OK;
+    }
+
+    return ngx_http_llmbroker_fault(b->ex, 400, "invalid_value",
+                           b->ex->legacy ? "function_call" : "tool_choice",
+                           "The chosen tool is not among the tools.");
+}
+
+
+ngx_uint_t
+ngx_http_llmbroker_claude_has_tool(ngx_http_llmbroker_claude_build_t *b,
+    ngx_str_t *name)
+{
+    ngx_str_t                          have;
+    ngx_uint_t                         i;
+    ngx_http_llmbroker_claude_tool_t  *tool;
+
     tool = b->tools.elts;
 
     for (i = 0; i < b->tools.nelts; i++) {
-        rc = ngx_http_llmbroker_claude_tool_name(b, tool[i], &name);
-        if (rc != NGX_OK) {
-            return rc;
-        }
 
-        if (name.len == b->chosen.len
-            && ngx_memcmp(name.data, b->chosen.data, name.len) == 0)
+        if (ngx_http_llmbroker_claude_tool_name(b, tool[i].function, &have)
+            == NGX_OK
+            && have.len == name->len
+            && ngx_memcmp(have.data, name->data, name->len) == 0)
         {
-            return NGX_OK;
+            return 1;
         }
     }
 
-    return ngx_http_llmbroker_fault(b->ex, 400, "invalid_value", "tool_choice",
-                           "The chosen tool is not among the tools.");
+    return 0;
 }
 
 
@@ -343,16 +496,17 @@ static ngx_int_t
 ngx_http_llmbroker_claude_keep_tools(ngx_http_llmbroker_claude_build_t *b,
     ngx_http_llmbroker_json_t *first, ngx_str_t *name)
 {
-    ngx_int_t                    rc;
-    ngx_str_t                    have, want;
-    ngx_uint_t                   i, n;
-    ngx_http_llmbroker_json_t   *v, **tool;
+    ngx_int_t                          rc;
+    ngx_str_t                          have, want;
+    ngx_uint_t                         i, n;
+    ngx_http_llmbroker_json_t         *v;
+    ngx_http_llmbroker_claude_tool_t  *tool;
 
     tool = b->tools.elts;
     n = 0;
 
     for (i = 0; i < b->tools.nelts; i++) {
-        rc = ngx_http_llmbroker_claude_tool_name(b, tool[i], &have);
+        rc = ngx_http_llmbroker_claude_tool_name(b, tool[i].function, &have);
         if (rc != NGX_OK) {
             return rc;
         }
@@ -393,6 +547,8 @@ ngx_http_llmbroker_claude_keep_tools(ngx_http_llmbroker_claude_build_t *b,
 }
 
 
+/* of a tool, a choice of one, or what either holds */
+
 static ngx_int_t
 ngx_http_llmbroker_claude_tool_name(ngx_http_llmbroker_claude_build_t *b,
     ngx_http_llmbroker_json_t *tool, ngx_str_t *name)
@@ -401,7 +557,12 @@ ngx_http_llmbroker_claude_tool_name(ngx_http_llmbroker_claude_build_t *b,
     ngx_http_llmbroker_json_t  *v;
 
     v = ngx_http_llmbroker_json_get(tool, "function");
-    v = ngx_http_llmbroker_json_get(v, "name");
+
+    if (v == NULL) {
+        v = ngx_http_llmbroker_json_get(tool, "custom");
+    }
+
+    v = ngx_http_llmbroker_json_get(v ? v : tool, "name");
 
     rc = ngx_http_llmbroker_json_string(b->ex->pool, v, name);
 
@@ -417,14 +578,16 @@ ngx_http_llmbroker_claude_tool_name(ngx_http_llmbroker_claude_build_t *b,
 void
 ngx_http_llmbroker_claude_write_tools(ngx_http_llmbroker_claude_build_t *b)
 {
-    ngx_str_t                          *name;
-    ngx_uint_t                          i;
-    ngx_http_llmbroker_json_t         **tool;
-    ngx_http_llmbroker_json_writer_t   *w;
+    ngx_str_t                         *name;
+    ngx_uint_t                         i;
+    ngx_http_llmbroker_claude_tool_t  *tool;
+    ngx_http_llmbroker_json_writer_t  *w;
 
     w = &b->w;
 
-    if (b->tools.nelts == 0 && b->called.nelts == 0) {
+    if (b->tools.nelts == 0 && b->called.nelts == 0 && b->search == NULL
+        && b->format != NGX_HTTP_LLMBROKER_CLAUDE_BY_TOOL)
+    {
         return;
     }
 
@@ -434,7 +597,7 @@ ngx_http_llmbroker_claude_write_tools(ngx_http_llmbroker_claude_build_t *b)
     tool = b->tools.elts;
 
     for (i = 0; i < b->tools.nelts; i++) {
-        ngx_http_llmbroker_claude_write_tool(b, tool[i]);
+        ngx_http_llmbroker_claude_write_tool(b, &tool[i]);
     }
 
     name = b->called.elts;
@@ -445,6 +608,9 @@ ngx_http_llmbroker_claude_write_tools(ngx_http_llmbroker_claude_build_t *b)
         ngx_http_llmbroker_claude_write_schema(b, NULL);
         ngx_http_llmbroker_json_close(w);
     }
+
+    ngx_http_llmbroker_claude_write_format_tool(b);
+    ngx_http_llmbroker_claude_write_search(b);
 
     ngx_http_llmbroker_json_close_array(w);
 
@@ -475,29 +641,55 @@ ngx_http_llmbroker_claude_write_tools(ngx_http_llmbroker_claude_build_t *b)
 
 static void
 ngx_http_llmbroker_claude_write_tool(ngx_http_llmbroker_claude_build_t *b,
-    ngx_http_llmbroker_json_t *tool)
+    ngx_http_llmbroker_claude_tool_t *tool)
 {
-    ngx_http_llmbroker_json_t         *function, *v;
+    ngx_http_llmbroker_json_t         *v;
     ngx_http_llmbroker_json_writer_t  *w;
 
     w = &b->w;
-    function = ngx_http_llmbroker_json_get(tool, "function");
 
     ngx_http_llmbroker_json_open(w);
 
-    v = ngx_http_llmbroker_json_get(function, "name");
+    v = ngx_http_llmbroker_json_get(tool->function, "name");
     ngx_http_llmbroker_claude_write_raw(b, "name", v);
 
-    v = ngx_http_llmbroker_json_get(function, "description");
+    v = ngx_http_llmbroker_json_get(tool->function, "description");
     ngx_http_llmbroker_claude_write_raw(b, "description", v);
 
-    v = ngx_http_llmbroker_json_get(function, "parameters");
-    ngx_http_llmbroker_claude_write_schema(b, v);
+    v = ngx_http_llmbroker_json_get_type(tool->function, "parameters",
+                                         NGX_HTTP_LLMBROKER_JSON_OBJECT);
 
-    v = ngx_http_llmbroker_json_get(tool, "cache_control");
+    if (tool->custom) {
+        ngx_http_llmbroker_claude_write_input(b);
+
+    } else if (tool->strict && v && v->n) {
+        ngx_http_llmbroker_json_key(w, "strict");
+        ngx_http_llmbroker_json_bool(w, 1);
+        ngx_http_llmbroker_json_key(w, "input_schema");
+        ngx_http_llmbroker_claude_write_strict(b, v);
+
+    } else {
+        ngx_http_llmbroker_claude_write_schema(b, v);
+    }
+
+    v = ngx_http_llmbroker_json_get(tool->tool, "cache_control");
     ngx_http_llmbroker_claude_write_cache(b, v);
 
     ngx_http_llmbroker_json_close(w);
+}
+
+
+/* R62: a custom tool's input is text */
+
+static void
+ngx_http_llmbroker_claude_write_input(ngx_http_llmbroker_claude_build_t *b)
+{
+    static ngx_str_t  schema =
+        ngx_string("{\"type\":\"object\",\"properties\":{\"input\":"
+                   "{\"type\":\"string\"}},\"required\":[\"input\"]}");
+
+    ngx_http_llmbroker_json_key(&b->w, "input_schema");
+    ngx_http_llmbroker_json_raw(&b->w, &schema);
 }
 
 
@@ -531,6 +723,58 @@ ngx_http_llmbroker_claude_write_schema(ngx_http_llmbroker_claude_build_t *b,
     for (v = schema ? schema->child : NULL; v; v = v->next) {
         ngx_http_llmbroker_json_key_str(w, &v->key);
         ngx_http_llmbroker_json_raw(w, &v->raw);
+    }
+
+    ngx_http_llmbroker_json_close(w);
+}
+
+
+/* R14 */
+
+static void
+ngx_http_llmbroker_claude_write_search(ngx_http_llmbroker_claude_build_t *b)
+{
+    ngx_http_llmbroker_json_t         *v, *place;
+    ngx_http_llmbroker_json_writer_t  *w;
+
+    if (b->search == NULL) {
+        return;
+    }
+
+    w = &b->w;
+
+    ngx_http_llmbroker_json_open(w);
+    ngx_http_llmbroker_json_key(w, "type");
+    ngx_http_llmbroker_json_text(w, "web_search_20250305");
+    ngx_http_llmbroker_json_key(w, "name");
+    ngx_http_llmbroker_json_text(w, "web_search");
+
+    v = ngx_http_llmbroker_json_get(b->search, "search_context_size");
+
+    if (v) {
+        ngx_http_llmbroker_json_key(w, "max_uses");
+        ngx_http_llmbroker_json_number(w,
+                               ngx_http_llmbroker_json_is(v, "low") ? 1
+                               : ngx_http_llmbroker_json_is(v, "high") ? 10
+                               : 5);
+    }
+
+    v = ngx_http_llmbroker_json_get(b->search, "user_location");
+    place = ngx_http_llmbroker_json_get_type(v, "approximate",
+                                             NGX_HTTP_LLMBROKER_JSON_OBJECT);
+
+    if (place) {
+        ngx_http_llmbroker_json_key(w, "user_location");
+        ngx_http_llmbroker_json_open(w);
+        ngx_http_llmbroker_json_key(w, "type");
+        ngx_http_llmbroker_json_text(w, "approximate");
+
+        for (v = place->child; v; v = v->next) {
+            ngx_http_llmbroker_json_key_str(w, &v->key);
+            ngx_http_llmbroker_json_raw(w, &v->raw);
+        }
+
+        ngx_http_llmbroker_json_close(w);
     }
 
     ngx_http_llmbroker_json_close(w);

@@ -34,7 +34,7 @@ typedef enum {
 /* what a model can do, by the beginning of its name */
 typedef struct {
     ngx_str_t                            prefix;
-    ngx_http_llmbroker_gemini_thinking_e thinking;
+    ngx_uint_t                           thinking;
     ngx_int_t                            min;     /* of a budget */
     ngx_int_t                            max;
     const char                          *least;   /* level */

@@ -9,6 +9,7 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 
+#include "provider/ngx_http_llmbroker_capability.h"
 #include "provider/ngx_http_llmbroker_gemini.h"
 
 
@@ -48,6 +49,24 @@ static const ngx_http_llmbroker_gemini_model_t
       NGX_HTTP_LLMBROKER_GEMINI_LEVEL, 0, 0, "low", "medium" },
     { ngx_null_string,
       NGX_HTTP_LLMBROKER_GEMINI_LEVEL, 0, 0, "minimal", "medium" }
+};
+
+
+/* by the numbers of ngx_http_llmbroker_gemini_thinking_e */
+
+static const char * const  ngx_http_llmbroker_gemini_thinking[] = {
+    "none", "budget", "level", NULL
+};
+
+
+static const ngx_http_llmbroker_capability_t
+    ngx_http_llmbroker_gemini_capabilities[] =
+{
+    { ngx_string("thinking"),
+      offsetof(ngx_http_llmbroker_gemini_model_t, thinking), 0,
+      ngx_http_llmbroker_gemini_thinking },
+
+    { ngx_null_string, 0, 0, NULL }
 };
 
 
@@ -110,7 +129,6 @@ ngx_http_llmbroker_gemini_abilities(ngx_http_llmbroker_target_t *target,
     ngx_pool_t *pool)
 {
     ngx_str_t                                 model;
-    ngx_http_llmbroker_json_t                *v;
     ngx_http_llmbroker_gemini_model_t        *own;
     const ngx_http_llmbroker_gemini_model_t  *row;
 
@@ -141,32 +159,13 @@ ngx_http_llmbroker_gemini_abilities(ngx_http_llmbroker_target_t *target,
         return NGX_OK;
     }
 
-    v = ngx_http_llmbroker_json_get(target->capabilities, "thinking");
-
-    if (v == NULL || target->capabilities->n != 1) {
-        target->why = "the one capability of a Gemini model is \"thinking\"";
-        return NGX_DECLINED;
-    }
-
     own->max = own->max ? own->max : 24576;
     own->least = own->least ? own->least : "minimal";
     own->medium = own->medium ? own->medium : "medium";
 
-    if (ngx_http_llmbroker_json_is(v, "level")) {
-        own->thinking = NGX_HTTP_LLMBROKER_GEMINI_LEVEL;
-
-    } else if (ngx_http_llmbroker_json_is(v, "budget")) {
-        own->thinking = NGX_HTTP_LLMBROKER_GEMINI_BUDGET;
-
-    } else if (ngx_http_llmbroker_json_is(v, "none")) {
-        own->thinking = NGX_HTTP_LLMBROKER_GEMINI_NO_THINKING;
-
-    } else {
-        target->why = "\"thinking\" is \"level\", \"budget\" or \"none\"";
-        return NGX_DECLINED;
-    }
-
-    return NGX_OK;
+    return ngx_http_llmbroker_capabilities(pool, target,
+                                       ngx_http_llmbroker_gemini_capabilities,
+                                       own);
 }
 
 

@@ -18,6 +18,7 @@
 
 #include "codec/ngx_http_llmbroker_scan.h"
 #include "provider/ngx_http_llmbroker_answer.h"
+#include "provider/ngx_http_llmbroker_capability.h"
 #include "provider/ngx_http_llmbroker_embedding.h"
 #include "provider/ngx_http_llmbroker_fault.h"
 
@@ -147,7 +148,11 @@ ngx_http_llmbroker_openai_configure(ngx_pool_t *pool,
         return NGX_ERROR;
     }
 
-    return ngx_http_llmbroker_target_model(pool, target);
+    if (ngx_http_llmbroker_target_model(pool, target) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    return ngx_http_llmbroker_capabilities(pool, target, NULL, NULL);
 }
 
 

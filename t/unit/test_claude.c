@@ -135,6 +135,11 @@ static const char  answer[] =
     "\"cache_read_input_tokens\":1,\"output_tokens\":20,"
     "\"service_tier\":\"standard\"}}";
 
+/* the tool that Anthropic runs (P6) */
+#define SERVER                                                               \
+    "\"provider_specific_fields\":{\"server_blocks\":[{\"type\":"              \
+    "\"server_tool_use\",\"id\":\"s\",\"name\":\"w\",\"input\":{}}]}"
+
 /* what both of them say */
 static const char  object[] =
     "{\"id\":\"i\",\"object\":\"chat.completion\",\"created\":1,"
@@ -148,7 +153,7 @@ static const char  object[] =
     "\"tool_calls\":[{\"id\":\"t0\",\"type\":\"function\",\"function\":"
     "{\"name\":\"f\",\"arguments\":\"{\\\"a\\\":[1]}\"}},"
     "{\"id\":\"t1\",\"type\":\"function\",\"function\":"
-    "{\"name\":\"g\",\"arguments\":\"{}\"}}]},\"logprobs\":null,"
+    "{\"name\":\"g\",\"arguments\":\"{}\"}}]," SERVER "},\"logprobs\":null,"
     "\"finish_reason\":\"tool_calls\"}],\"usage\":{\"prompt_tokens\":10,"
     "\"completion_tokens\":20,\"total_tokens\":30,"
     "\"prompt_tokens_details\":{\"cached_tokens\":1,"
@@ -471,11 +476,11 @@ test_refused(void)
     builds(ASK(",\"audio\":{}"), "400 unsupported_value audio", "its format");
     builds(ASK(",\"web_search_options\":{}"),
            "400 unsupported_value web_search_options", "search (R14)");
-    builds(ASK(",\"functions\":[{}]"), "400 unsupported_value functions",
-           "legacy functions");
+    builds(ASK(",\"functions\":[{}]"),
+           "400 missing_required_parameter tools", "a function of no name");
     builds(ASK(",\"functions\":[]"), ANSWER(""), "none of them");
-    builds(ASK(",\"response_format\":{\"type\":\"json_object\"}"),
-           "400 unsupported_value response_format", "JSON");
+    builds(ASK(",\"response_format\":{\"type\":\"grammar\"}"),
+           "400 unsupported_value response_format", "an unknown format");
 
 #define MESSAGE(m)                                                           \
     "{\"messages\":[{\"role\":\"user\",\"content\":\"x\"}," m "]}"
@@ -483,7 +488,7 @@ test_refused(void)
     builds(MESSAGE("7"), "400 invalid_type messages[1]", "no object");
     builds(MESSAGE("{\"content\":\"x\"}"),
            "400 unsupported_value messages[1].role", "no role");
-    builds(MESSAGE("{\"role\":\"function\",\"content\":\"x\"}"),
+    builds(MESSAGE("{\"role\":\"critic\",\"content\":\"x\"}"),
            "400 unsupported_value messages[1].role", "an unknown role");
     builds(MESSAGE("{\"role\":\"user\",\"content\":{}}"),
            "400 invalid_type messages[1].content", "an object");
@@ -500,8 +505,8 @@ test_refused(void)
     builds(MESSAGE("{\"role\":\"assistant\",\"audio\":{\"id\":\"a\"}}"),
            "400 unsupported_value messages[1].audio", "an audio answer");
     builds(MESSAGE("{\"role\":\"assistant\",\"function_call\":{}}"),
-           "400 unsupported_value messages[1].function_call",
-           "a legacy call");
+           "400 invalid_type messages[1].function_call",
+           "a legacy call of no name");
 }
 
 
@@ -658,8 +663,8 @@ test_tools(void)
 
     builds(ASK(",\"tools\":[],\"tool_choice\":\"auto\""), ANSWER(""),
            "no tools, no choice (R69)");
-    builds(ASK(",\"tools\":[{\"type\":\"custom\",\"custom\":{\"name\":"
-               "\"c\"}}]"), "400 unsupported_value tools", "a custom tool");
+    builds(ASK(",\"tools\":[{\"type\":\"retrieval\"}]"),
+           "400 unsupported_value tools", "a tool of another type");
     builds(ASK(",\"tools\":[7]"), "400 unsupported_value tools", "no tool");
     builds(ASK(",\"tools\":[" TOOL("f", ",\"parameters\":7") "]"),
            "400 invalid_type tools", "no schema");
@@ -941,6 +946,7 @@ test_stream(void)
         ARGS("0", "[1]}")
         TOOL_OUT("1", "t1", "g")
         ARGS("1", "{}")
+        OUT(SERVER, "null")
         OUT("", "\"tool_calls\"")
         HEAD_I "],\"usage\":{\"prompt_tokens\":10,\"completion_tokens\":20,"
         "\"total_tokens\":30,\"prompt_tokens_details\":{\"cached_tokens\":1,"
