@@ -7,6 +7,7 @@ TEST ?=
 TEST_JOBS ?=	2
 FUZZ_TIME ?=	20
 QUICK ?=
+CORPUS ?=
 DESTDIR ?=
 NGINX_SRC ?=
 
@@ -108,6 +109,7 @@ DEPS_BUILD =	cc@gcc libc6-dev make@make libssl-dev libpcre2-dev zlib1g-dev \
 		libyajl-dev libyaml-dev libcurl4-openssl-dev
 DEPS_RUN =	perl@perl curl@curl ca-certificates
 DEPS_TEST =	node@nodejs npm@npm chromium@chromium openssl@openssl
+DEPS_CONFORMANCE = node@nodejs
 DEPS_CHECK =	cppcheck@cppcheck
 DEPS_FUZZ =	clang@clang libclang-rt-dev
 DEPS_BENCH =	wrk@wrk
@@ -241,8 +243,14 @@ bench: deps-build deps-run deps-bench build ## CPU per request against proxy_pas
 	    perl t/bench/bench.pl
 
 
-conformance: ## not there yet: no conformance runner in this version
-	@echo "there is no conformance runner in this version" >&2; exit 1
+conformance: $(if $(CORPUS),deps-build deps-run deps-conformance build) ## replay recorded provider traffic (CORPUS=dir)
+	@if [ -z "$(CORPUS)" ]; then \
+	    echo "make conformance CORPUS=dir: the folder with the recorded" \
+		"traffic, one folder a group, one folder a case" >&2; \
+	    exit 1; \
+	fi
+	@OBJS=$(OBJS) NGINX_BINARY=$(TEST_NGINX) \
+	    node t/conformance/main.mjs $(CORPUS)
 
 
 FUZZ =		$(WORK)/fuzz

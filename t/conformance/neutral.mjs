@@ -1,0 +1,116 @@
+/*
+ * Copyright (C) LLMBroker contributors
+ */
+
+
+import { canonical, difference } from './json.mjs';
+
+
+/*
+ * What an answer says, whatever the dialect it is said in:
+ *
+ *   { id, model, choices, usage, error, incomplete }
+ *   choice: { text, reasoning, refusal, tools, finish, links, signatures }
+ *   tool:   { id, name, args }            args as canonical JSON text
+ *   usage:  { prompt, completion, total, cached, reasoning } or null
+ *   error:  { message }
+ *
+ * What a dialect does not tell is undefined, and is not compared.
+ */
+
+export function choice(fields) {
+    return { text: '', reasoning: '', refusal: '', tools: [],
+             finish: undefined, ...fields };
+}
+
+
+export function usage(prompt, completion, total, cached, reasoning) {
+    return { prompt, completion, total: total ?? prompt + completion,
+             cached: cached ?? 0, reasoning: reasoning ?? 0 };
+}
+
+
+export function tool(id, name, args) {
+    return { id, name, args: typeof args === 'string' ? canonical(args)
+        : canonical(JSON.stringify(args)) };
+}
+
+
+/* where the gateway's answer differs from what was to be said, or null */
+
+export function compare(want, got) {
+    if (want.choices.length !== got.choices.length) {
+        return `choices: expected ${want.choices.length}, got `
+            + `${got.choices.length}`;
+    }
+
+    for (const [i, expected] of want.choices.entries()) {
+        const found = compareChoice(expected, got.choices[i]);
+
+        if (found) {
+            return `choice ${i}: ${found}`;
+        }
+    }
+
+    for (const name of ['id', 'model', 'usage']) {
+        if (want[name] !== undefined) {
+            const found = difference(want[name], got[name], name);
+
+            if (found) {
+                return found;
+            }
+        }
+    }
+
+    return null;
+}
+
+
+function compareChoice(want, got) {
+    for (const [name, value] of Object.entries(want)) {
+        if (value === undefined || name === 'tools') {
+            continue;
+        }
+
+        /* a sentence of the gateway's own */
+
+        if (name === 'refusal' && value === true) {
+            if (typeof got.refusal !== 'string' || got.refusal === '') {
+                return 'refusal: expected some text, got none';
+            }
+
+            continue;
+        }
+
+        const found = difference(value, got[name], name);
+
+        if (found) {
+            return found;
+        }
+    }
+
+    if (want.tools.length !== got.tools.length) {
+        return `tools: expected ${want.tools.length} `
+            + `(${want.tools.map(({ name }) => name)}), got `
+            + `${got.tools.length} (${got.tools.map(({ name }) => name)})`;
+    }
+
+    for (const [i, { id, name, args }] of want.tools.entries()) {
+        const found = difference({ id, name, args },
+                                 { ...got.tools[i], id: id === undefined
+                                     ? undefined : got.tools[i].id },
+                                 `tools[${i}]`);
+
+        if (found) {
+            return found;
+        }
+    }
+
+    const ids = got.tools.map(({ id }) => id);
+
+    if (ids.some((id) => typeof id !== 'string' || id === '')) {
+        return 'tools: an id is missing';
+    }
+
+    return new Set(ids).size === ids.length ? null : 'tools: an id twice';
+}
