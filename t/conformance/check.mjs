@@ -7,8 +7,12 @@ import { cuttings } from './cuts.mjs';
 import { parse, parses } from './json.mjs';
 import { compare } from './neutral.mjs';
 import * as openai from './openai.mjs';
-import { checkRequest, clientRequest, forClient } from './requests.mjs';
+import { checkRequest, clientRequest } from './requests.mjs';
 import { readEvents, writeEvents } from './sse.mjs';
+
+
+const paths = { chat: '/v1/chat/completions', completions: '/v1/completions',
+                embeddings: '/v1/embeddings' };
 
 
 /*
@@ -25,6 +29,7 @@ export class Check {
         this.provider = provider;
         this.few = few;
         this.failures = [];
+        this.asked = new Set();
         this.requests = 0;
     }
 
@@ -92,9 +97,6 @@ export class Check {
         const { item } = this;
         const plan = this.provider.play(item.key, {
             ...how, status, headers: this.#headers(kind) });
-        const paths = { chat: '/v1/chat/completions',
-                        completions: '/v1/completions',
-                        embeddings: '/v1/embeddings' };
 
         this.requests++;
 
@@ -117,15 +119,14 @@ export class Check {
 
     async #plain() {
         const { item } = this;
-        const request = forClient(item, { stream: item.stream });
+        const request = clientRequest(item, { stream: item.stream });
         const seen = new Set();
 
         for (const how of cuttings(item.body, this.few)) {
             const answer = await this.#exchange(request, how, item.kind);
 
             if (seen.size === 0) {
-                checkRequest(item, request, answer.arrived)
-                    .forEach((message) => this.#fail('request', message));
+                this.#arrived(request, answer.arrived, item.stream);
             }
 
             if (answer.status !== 200 || !answer.body.equals(item.body)) {
@@ -230,6 +231,8 @@ export class Check {
             source.error = item.want.error;
         }
 
+        await this.#settle();
+
         if (source.error || source.incomplete) {
             await this.#broken(source);
             return;
@@ -261,6 +264,25 @@ export class Check {
     }
 
 
+    /* where the gateway refuses the request, a plain one has to do */
+
+    async #settle() {
+        const { item } = this;
+        const { stream } = item;
+        const request = clientRequest(item, { stream, usage: true });
+
+        const plan = this.provider.play(item.key, {
+            ...cuttings(item.body, true)[0], status: 200,
+            headers: this.#headers(item.kind) });
+        const { body } = await this.gateway.post(paths[item.api], request);
+
+        if (plan.requests.length === 0) {
+            this.#fail('request', `refused: ${short(body)}`);
+            item.plain = true;
+        }
+    }
+
+
     async #buffereds(body, many) {
         const { item } = this;
         const request = clientRequest(item, { stream: false });
@@ -272,7 +294,7 @@ export class Check {
             const answer = await this.#exchange(request, how, 'json');
 
             if (first === null) {
-                this.#arrived(request, answer.arrived);
+                this.#arrived(request, answer.arrived, false);
             }
 
             first ||= normal(answer.body, body);
@@ -289,12 +311,17 @@ export class Check {
     }
 
 
-    #arrived(request, arrived) {
-        if (!this.item.asked) {
-            this.item.asked = true;
+    /* once for buffered and once for streamed answers */
 
-            checkRequest(this.item, request, arrived)
-                .forEach((message) => this.#fail('request', message));
+    #arrived(request, arrived, stream) {
+        const mode = stream ? 'stream' : 'buffered';
+
+        if (!this.asked.has(mode)) {
+            this.asked.add(mode);
+
+            checkRequest(this.item, request, arrived, stream)
+                .forEach((message) =>
+                    this.#fail('request', `${mode}: ${message}`));
         }
     }
 
@@ -351,7 +378,7 @@ export class Check {
             const answer = await this.#exchange(request, how, kind);
 
             if (first === null) {
-                this.#arrived(request, answer.arrived);
+                this.#arrived(request, answer.arrived, true);
             }
 
             first ||= normal(answer.body, body);

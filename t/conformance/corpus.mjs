@@ -153,7 +153,9 @@ function route(item, provider) {
             ? pathname.replace(/\/models\/.*/, '') : '/v1beta');
     }
 
-    const base = group === 'gemini' ? '/v1beta/openai'
+    const base = item.url ? pathname.replace(
+            /\/(chat\/completions|completions|embeddings)$/, '')
+        : group === 'gemini' ? '/v1beta/openai'
         : group.startsWith('dashscope') ? '/compatible-mode/v1' : '/v1';
 
     if (/\/embeddings$/.test(pathname)

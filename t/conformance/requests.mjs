@@ -3,28 +3,34 @@
  */
 
 
-import { parse, write, difference } from './json.mjs';
+import { asked } from './asked.mjs';
+import { comparable, sayable } from './differences.mjs';
+import { difference, parse, write } from './json.mjs';
 import * as openai from './openai.mjs';
 
 
-/* the request a client sends: the recorded one, or one that says little */
+/*
+ * The request a client sends: made of the recorded one, or one that says
+ * little where none was recorded or it cannot be said.
+ */
 
 export function clientRequest(item, { stream, usage }) {
     const members = base(item);
 
     members.set('model', item.alias);
 
-    if (item.api === 'chat') {
-        members.delete('stream');
-        members.delete('stream_options');
+    if (item.api !== 'chat') {
+        return write(members);
+    }
 
-        if (stream) {
-            members.set('stream', true);
+    members.delete('stream');
+    members.delete('stream_options');
 
-            if (usage) {
-                members.set('stream_options',
-                            new Map([['include_usage', true]]));
-            }
+    if (stream) {
+        members.set('stream', true);
+
+        if (usage) {
+            members.set('stream_options', new Map([['include_usage', true]]));
         }
     }
 
@@ -32,8 +38,14 @@ export function clientRequest(item, { stream, usage }) {
 }
 
 
-export function forClient(item, options) {
-    return clientRequest(item, options);
+/* the recorded request as far as a client can say it, or null */
+
+function recorded(item) {
+    if (!item.request || item.dialect === openai || item.plain) {
+        return null;
+    }
+
+    return sayable(item.dialectName, JSON.parse(item.request));
 }
 
 
@@ -46,20 +58,86 @@ function base(item) {
         return new Map([['input', 'x']]);
     }
 
-    return item.api === 'completions' ? new Map([['prompt', 'x']])
+    if (item.api === 'completions') {
+        return new Map([['prompt', 'x']]);
+    }
+
+    const request = recorded(item);
+
+    return request
+        ? new Map(Object.entries(asked[item.dialectName](request)))
         : new Map([['messages', [{ role: 'user', content: 'x' }]]]);
 }
 
 
 /* what is wrong with the request that reached the provider */
 
-export function checkRequest(item, sent, arrived) {
-    if (item.dialect !== openai || !item.request) {
+export function checkRequest(item, sent, arrived, stream) {
+    const wrong = checkHead(item, arrived, stream);
+
+    return wrong ? [wrong] : checkBody(item, sent, arrived);
+}
+
+
+/* where it went and what tells the provider how to answer */
+
+function checkHead({ url, key, dialectName, stream: recordedStream },
+                   { path, headers }, stream)
+{
+    const wanted = url && recordedStream === stream
+        ? `/${key}${new URL(url).pathname}` : null;
+    const [got] = path.split('?');
+
+    if (wanted && got !== wanted) {
+        return `path: expected ${wanted}, got ${got}`;
+    }
+
+    const streams = {
+        claude: () => true,
+        dashscope: () => headers['x-dashscope-sse'] === 'enable',
+        gemini: () => path.endsWith(':streamGenerateContent?alt=sse'),
+        bedrock: () => path.endsWith('/converse-stream'),
+        openai: () => true
+    };
+
+    if (stream && !streams[dialectName]()) {
+        return `no stream is asked for: ${path}`;
+    }
+
+    if (dialectName === 'claude'
+        && headers['anthropic-version'] !== '2023-06-01')
+    {
+        return 'no anthropic-version';
+    }
+
+    return null;
+}
+
+
+function checkBody(item, sent, arrived) {
+    if (item.dialect === openai) {
+        return item.request ? same(openaiWanted(item, sent),
+                                   parse(arrived.body.toString())) : [];
+    }
+
+    const request = recorded(item);
+
+    if (request === null) {
         return [];
     }
 
+    const got = JSON.parse(arrived.body);
+
+    delete request.model;
+    delete got.model;
+
+    return same(comparable(item.dialectName, request),
+                comparable(item.dialectName, got));
+}
+
+
+function openaiWanted(item, sent) {
     const want = parse(sent);
-    const got = parse(arrived.body.toString());
 
     want.set('model', item.model);
 
@@ -67,6 +145,11 @@ export function checkRequest(item, sent, arrived) {
         want.set('stream_options', new Map([['include_usage', true]]));
     }
 
+    return want;
+}
+
+
+function same(want, got) {
     const found = difference(want, got, 'request');
 
     return found ? [found] : [];
