@@ -241,7 +241,9 @@ export class Check {
         if (item.stream) {
             await this.#streams(item.body, item.kind, !this.few);
 
-            if (!source.partial) {
+            if (!source.partial && item.want.choices.every(
+                ({ finish }) => finish !== undefined))
+            {
                 await this.#buffereds(
                     Buffer.from(JSON.stringify(source.json)), false);
             }
@@ -441,7 +443,8 @@ export class Check {
         }
 
         if (new Set(seen.finishes).size !== seen.finishes.length
-            || seen.finishes.length !== seen.json.choices.length)
+            || seen.finishes.length !== item.want.choices.filter(
+                ({ finish }) => finish !== undefined).length)
         {
             return `finish_reason ${seen.finishes.length} times`;
         }

@@ -282,6 +282,11 @@ export const differences = {
 };
 
 
+/* servers that refuse stream_options, and tell the usage anyway (7.4) */
+
+export const usageUnasked = ['mistral'];
+
+
 /* the recorded request without what a client cannot say */
 
 export function sayable(dialect, recorded) {

@@ -25,7 +25,10 @@ export class Exceptions {
     }
 
 
-    /* { left, excepted: "all" or "some" or null, stale } */
+    /*
+     * { left, stale, all }: failures without excuse, exceptions without
+     * use, and whether what the case is about is excepted.
+     */
 
     apply({ group, name }, failures) {
         const full = `${group}/${name}`;
@@ -48,12 +51,9 @@ export class Exceptions {
             left = kept;
         }
 
-        const excused = failures.length - left.length;
-
-        return { left, stale,
-                 excepted: excused === 0 ? null
-                     : mine.some(({ part }) => part !== 'request') ? 'all'
-                     : 'some' };
+        return { left, stale, all: left.length < failures.length
+                                   && mine.some(({ part }) =>
+                                       part !== 'request') };
     }
 
 

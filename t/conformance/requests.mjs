@@ -4,7 +4,7 @@
 
 
 import { asked } from './asked.mjs';
-import { comparable, sayable } from './differences.mjs';
+import { comparable, sayable, usageUnasked } from './differences.mjs';
 import { difference, parse, write } from './json.mjs';
 import * as openai from './openai.mjs';
 
@@ -45,7 +45,12 @@ function recorded(item) {
         return null;
     }
 
-    return sayable(item.dialectName, JSON.parse(item.request));
+    const request = JSON.parse(item.request);
+
+    /* one client sent messages of OpenAI's form to DashScope's own API */
+
+    return item.dialectName === 'dashscope' && !request.input ? null
+        : sayable(item.dialectName, request);
 }
 
 
@@ -141,7 +146,9 @@ function openaiWanted(item, sent) {
 
     want.set('model', item.model);
 
-    if (want.get('stream') === true && item.api !== 'embeddings') {
+    if (want.get('stream') === true && item.api !== 'embeddings'
+        && !usageUnasked.includes(item.provider))
+    {
         want.set('stream_options', new Map([['include_usage', true]]));
     }
 
