@@ -5,7 +5,7 @@
 #   run.pl TEST ...
 #
 # TEST is a unit test's program, a fuzzer's program that is fed with its corpus,
-# a .t file or the script of the client checks, which counts for itself.  The
+# a .t file or a script that counts for itself, such as the client checks.  The
 # environment says with what: NGINX_BINARY, OBJS, WORK and JOBS, as the Makefile
 # sets them.
 

@@ -3,15 +3,15 @@
  */
 
 
+import { write } from './json.mjs';
+
+
 /*
  * What a client of OpenAI's API would have sent for a provider to be asked
  * what was recorded: the way back of wire_formats 4.1, 6.3, 7.1 and 7.3.
  */
 
 export const asked = { claude, dashscope, gemini, bedrock };
-
-
-const text = (value) => JSON.stringify(value);
 
 
 function defined(object) {
@@ -122,7 +122,7 @@ function claudeMessage({ role, content }) {
 
     if (role === 'assistant') {
         const calls = of('tool_use').map(({ id, name, input }) =>
-            call(id, name, text(input)));
+            call(id, name, write(input)));
         const thoughts = content.filter(({ type }) =>
             type === 'thinking' || type === 'redacted_thinking');
         const said = of('text');
@@ -220,12 +220,12 @@ function geminiMessages({ role, parts }) {
 
         if (called) {
             messages.push({ role: 'assistant', content: null, tool_calls: [
-                call(called.id, called.name, text(called.args),
+                call(called.id, called.name, write(called.args),
                      signature(part))] });
 
         } else if (answered) {
             messages.push({ role: 'tool', tool_call_id: answered.id,
-                            content: text(answered.response) });
+                            content: write(answered.response) });
 
         } else {
             messages.push({ role: role === 'model' ? 'assistant' : 'user',
@@ -275,12 +275,12 @@ function bedrockMessages({ role, content }) {
         .map((block) => block[name]);
     const said = of('text').map((item) => ({ type: 'text', text: item }));
     const calls = of('toolUse').map(({ toolUseId, name, input }) =>
-        call(toolUseId, name, text(input)));
+        call(toolUseId, name, write(input)));
 
     const messages = of('toolResult').map((result) => ({
         role: 'tool', tool_call_id: result.toolUseId,
         content: result.content.map(({ text: item, json }) =>
-            ({ type: 'text', text: item ?? text(json) })) }));
+            ({ type: 'text', text: item ?? write(json) })) }));
 
     if (said.length || calls.length) {
         messages.push(defined({ role, content: said.length ? said : null,

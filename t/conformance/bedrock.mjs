@@ -4,6 +4,7 @@
 
 
 import { crc32 } from './crc.mjs';
+import { exact, write } from './json.mjs';
 import { choice, tool, usage } from './neutral.mjs';
 
 
@@ -94,7 +95,7 @@ function frames(bytes) {
 
         list.push({ type: headers[':message-type'],
                     name: headers[':event-type'] || headers[':exception-type'],
-                    payload: JSON.parse(frame.subarray(12 + size, total - 4)
+                    payload: exact(frame.subarray(12 + size, total - 4)
                         .toString()) });
         at += total;
     }
@@ -132,7 +133,7 @@ export function readStream(bytes) {
 
     for (const [index, text] of inputs) {
         json.output.message.content[index].toolUse.input
-            = JSON.parse(text || '{}');
+            = exact(text || '{}');
     }
 
     json.output.message.content
@@ -180,7 +181,7 @@ export function frame(name, payload, type = 'event') {
             return Buffer.concat([head, Buffer.from(value)]);
         }));
 
-    const body = Buffer.from(JSON.stringify(payload));
+    const body = Buffer.from(write(payload));
     const prelude = Buffer.alloc(12);
 
     prelude.writeUInt32BE(16 + headers.length + body.length, 0);
@@ -213,7 +214,7 @@ export function stream(json) {
 
         if (block.toolUse) {
             const { input, ...start } = block.toolUse;
-            const text = JSON.stringify(input);
+            const text = write(input);
 
             list.push(frame('contentBlockStart', { contentBlockIndex: index,
                                                    start: { toolUse: start }

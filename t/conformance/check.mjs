@@ -4,7 +4,7 @@
 
 
 import { cuttings } from './cuts.mjs';
-import { parse, parses } from './json.mjs';
+import { exact, parse, parses, write } from './json.mjs';
 import { compare } from './neutral.mjs';
 import * as openai from './openai.mjs';
 import { checkRequest, clientRequest } from './requests.mjs';
@@ -222,7 +222,7 @@ export class Check {
         const { item } = this;
 
         const source = item.stream ? item.dialect.readStream(item.body)
-            : { json: JSON.parse(item.body), error: null };
+            : { json: exact(item.body.toString()), error: null };
 
         item.want = source.json && !source.error && !source.incomplete
             ? item.dialect.read(source.json) : null;
@@ -245,7 +245,7 @@ export class Check {
                 ({ finish }) => finish !== undefined))
             {
                 await this.#buffereds(
-                    Buffer.from(JSON.stringify(source.json)), false);
+                    Buffer.from(write(source.json)), false);
             }
 
             return;

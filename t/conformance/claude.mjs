@@ -3,6 +3,7 @@
  */
 
 
+import { exact, write } from './json.mjs';
 import { choice, tool, usage } from './neutral.mjs';
 import { readData } from './sse.mjs';
 
@@ -118,7 +119,7 @@ export function readStream(bytes) {
             addDelta(json.content[index], delta, partial, index);
 
         } else if (type === 'content_block_stop' && partial.has(index)) {
-            json.content[index].input = JSON.parse(partial.get(index) || '{}');
+            json.content[index].input = exact(partial.get(index) || '{}');
             partial.delete(index);
 
         } else if (type === 'message_delta') {
@@ -238,7 +239,7 @@ function split(block) {
     case 'server_tool_use':
         return { start: { ...block, input: {} }, deltas: [
             '', ...pieces(Object.keys(block.input).length
-                ? JSON.stringify(block.input) : '', 6)
+                ? write(block.input) : '', 6)
         ].map((text) => ({ type: 'input_json_delta', partial_json: text })) };
 
     default:

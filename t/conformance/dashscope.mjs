@@ -3,6 +3,7 @@
  */
 
 
+import { exact } from './json.mjs';
 import { choice, tool, usage } from './neutral.mjs';
 import { readEvents } from './sse.mjs';
 
@@ -63,7 +64,7 @@ export function failure(json) {
  */
 
 export function isCumulative(bytes) {
-    const texts = readEvents(bytes).map(({ data }) => JSON.parse(data))
+    const texts = readEvents(bytes).map(({ data }) => exact(data))
         .filter(({ output }) => output)
         .map(({ output }) => output.text
             ?? textOf(output.choices?.[0]?.message.content))
@@ -81,7 +82,7 @@ export function readStream(bytes) {
     let finished = false;
 
     for (const { event, data } of readEvents(bytes)) {
-        const frame = JSON.parse(data);
+        const frame = exact(data);
 
         if (event === 'error' || frame.code) {
             return { json, error: failure(frame) };

@@ -3,6 +3,9 @@
  */
 
 
+import { exact, write } from './json.mjs';
+
+
 /*
  * The known and harmless differences between a recorded request and the one
  * that the gateway makes of what a client says in OpenAI's format: all of
@@ -300,7 +303,7 @@ export function comparable(dialect, request) {
 
 
 function apply(dialect, request, kind) {
-    const copy = structuredClone(request);
+    const copy = exact(write(request));
 
     differences[dialect].filter((item) => item[kind])
         .forEach(({ change }) => change(copy));

@@ -11,7 +11,13 @@ import path from 'node:path';
 
 
 const nginx = process.env.NGINX_BINARY || 'nginx';
-const env = { ...process.env,
+
+/* nginx frees little at exit, and every module brings its own ngx_modules[] */
+
+const env = { ASAN_OPTIONS: 'detect_leaks=0:detect_odr_violation=0:'
+                  + 'detect_stack_use_after_return=1',
+              UBSAN_OPTIONS: 'print_stacktrace=1',
+              ...process.env,
               PATH: `${process.env.PATH}:/usr/sbin:/sbin` };
 
 

@@ -166,6 +166,32 @@ export function parse(text) {
 }
 
 
+/*
+ * Like JSON.parse(), but a number that would be written in another way, such
+ * as 1.50 or one with too many digits, stays a Num.
+ */
+
+export function exact(text) {
+    return unpack(parse(text));
+}
+
+
+function unpack(value) {
+    if (value instanceof Num) {
+        const number = Number(value.text);
+
+        return `${number}` === value.text ? number : value;
+    }
+
+    if (Array.isArray(value)) {
+        return value.map(unpack);
+    }
+
+    return value instanceof Map ? Object.fromEntries([...value]
+        .map(([name, item]) => [name, unpack(item)])) : value;
+}
+
+
 export function parses(text) {
     try {
         parse(text);
@@ -220,6 +246,11 @@ export function canonical(text) {
 /* the first place where two values differ, or null */
 
 export function difference(want, got, path = '$') {
+    if (want instanceof Num && got instanceof Num) {
+        return want.text === got.text ? null
+            : `${path}: expected ${want.text}, got ${got.text}`;
+    }
+
     const a = plain(want);
     const b = plain(got);
 

@@ -3,7 +3,7 @@
  */
 
 
-import { canonical, difference } from './json.mjs';
+import { canonical, difference, write } from './json.mjs';
 
 
 /*
@@ -32,7 +32,7 @@ export function usage(prompt, completion, total, cached, reasoning) {
 
 export function tool(id, name, args) {
     return { id, name, args: typeof args === 'string' ? canonical(args)
-        : canonical(JSON.stringify(args)) };
+        : write(args, true) };
 }
 
 

@@ -5,7 +5,7 @@
 
 import { asked } from './asked.mjs';
 import { comparable, sayable, usageUnasked } from './differences.mjs';
-import { difference, parse, write } from './json.mjs';
+import { difference, exact, parse, write } from './json.mjs';
 import * as openai from './openai.mjs';
 
 
@@ -45,7 +45,7 @@ function recorded(item) {
         return null;
     }
 
-    const request = JSON.parse(item.request);
+    const request = exact(item.request);
 
     /* one client sent messages of OpenAI's form to DashScope's own API */
 
@@ -131,7 +131,7 @@ function checkBody(item, sent, arrived) {
         return [];
     }
 
-    const got = JSON.parse(arrived.body);
+    const got = exact(arrived.body.toString());
 
     delete request.model;
     delete got.model;

@@ -100,8 +100,10 @@ export class Runner {
      * the cases' failures.
      */
 
-    async replay(gateway = this.gateway, provider = this.provider) {
-        const { only, few, limit } = this.options;
+    async replay({ gateway = this.gateway, provider = this.provider,
+                   only = this.options.only } = {})
+    {
+        const { few, limit } = this.options;
 
         const queue = this.cases.filter(({ group, name }) =>
             `${group}/${name}`.includes(only));

@@ -3,6 +3,9 @@
  */
 
 
+import { exact, write } from './json.mjs';
+
+
 /*
  * Server-sent events: [{ event, data, comments }].  An event that the end of
  * the stream cut off is told with "unfinished".
@@ -62,7 +65,7 @@ export function readData(bytes) {
         }
 
         if (data.trim() !== '') {
-            values.push(JSON.parse(data));
+            values.push(exact(data));
         }
     }
 
@@ -73,6 +76,6 @@ export function readData(bytes) {
 export function writeEvents(events) {
     return Buffer.from(events.map(({ event, data }) =>
         (event ? `event: ${event}\n` : '')
-        + `data: ${typeof data === 'string' ? data : JSON.stringify(data)}\n\n`)
+        + `data: ${typeof data === 'string' ? data : write(data)}\n\n`)
         .join(''));
 }
