@@ -194,6 +194,13 @@ export class Check {
                 + short(body);
         }
 
+        const after = item.headers['retry-after'];
+
+        if (after !== undefined && headers['retry-after'] !== `${after}`) {
+            return `Retry-After: expected ${after}, got `
+                + headers['retry-after'];
+        }
+
         if (recorded.message && !error.message.includes(recorded.message)
             && !(item.status === 401 && error.message))
         {
@@ -443,8 +450,8 @@ export class Check {
         }
 
         if (new Set(seen.finishes).size !== seen.finishes.length
-            || seen.finishes.length !== item.want.choices.filter(
-                ({ finish }) => finish !== undefined).length)
+            || item.want.choices.some(({ finish }, i) =>
+                finish !== undefined && !seen.finishes.includes(i)))
         {
             return `finish_reason ${seen.finishes.length} times`;
         }

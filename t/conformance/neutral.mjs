@@ -9,8 +9,9 @@ import { canonical, difference, write } from './json.mjs';
 /*
  * What an answer says, whatever the dialect it is said in:
  *
- *   { id, model, choices, usage, error, incomplete }
- *   choice: { text, reasoning, refusal, tools, finish, links, signatures }
+ *   { id, model, choices, usage, more, error }
+ *   choice: { text, reasoning, refusal, tools, finish, links, signatures,
+ *             audio, logprobs, more }
  *   tool:   { id, name, args }            args as canonical JSON text
  *   usage:  { prompt, completion, total, cached, reasoning } or null
  *   error:  { message }
@@ -36,6 +37,9 @@ export function tool(id, name, args) {
 }
 
 
+const none = canonical('');
+
+
 /* where the gateway's answer differs from what was to be said, or null */
 
 export function compare(want, got) {
@@ -52,7 +56,7 @@ export function compare(want, got) {
         }
     }
 
-    for (const name of ['id', 'model', 'usage']) {
+    for (const name of ['id', 'model', 'usage', 'more']) {
         if (want[name] !== undefined) {
             const found = difference(want[name], got[name], name);
 
@@ -96,10 +100,19 @@ function compareChoice(want, got) {
     }
 
     for (const [i, { id, name, args }] of want.tools.entries()) {
-        const found = difference({ id, name, args },
-                                 { ...got.tools[i], id: id === undefined
-                                     ? undefined : got.tools[i].id },
-                                 `tools[${i}]`);
+        const other = { ...got.tools[i] };
+
+        if (id === undefined) {
+            delete other.id;
+        }
+
+        /* no arguments may be told as no text or as none of them */
+
+        if (args === none && other.args === '{}') {
+            other.args = none;
+        }
+
+        const found = difference({ id, name, args }, other, `tools[${i}]`);
 
         if (found) {
             return found;

@@ -24,7 +24,29 @@ export function read(json) {
 
     return { id: json.id || undefined, model: json.model || undefined,
              choices: json.choices.map(readChoice),
-             usage: readUsage(json.usage) };
+             usage: readUsage(json.usage), more: others(json, known.top) };
+}
+
+
+/*
+ * What nobody here knows has to arrive too.  Azure's results of the prompt's
+ * filter come in a chunk without an answer, which is dropped (7.2).
+ */
+
+const known = {
+    top: ['id', 'object', 'created', 'model', 'choices', 'usage',
+          'prompt_filter_results', 'obfuscation', 'p'],
+    choice: ['index', 'message', 'delta', 'text', 'finish_reason', 'logprobs',
+             'usage'],
+    message: ['role', 'content', 'refusal', 'tool_calls', 'function_call',
+              'reasoning', 'reasoning_content', 'annotations', 'audio',
+              'thinking_blocks']
+};
+
+
+function others(from, names) {
+    return Object.fromEntries(Object.entries(from).filter(([name, value]) =>
+        !names.includes(name) && value !== null));
 }
 
 
@@ -70,7 +92,10 @@ function readChoice(from) {
         signatures: (message.thinking_blocks || [])
             .map(({ signature, data }) => signature ?? data)
             .filter((signature) => signature !== undefined),
-        audio: message.audio ? message.audio.data : undefined
+        audio: message.audio ? message.audio.data : undefined,
+        logprobs: from.logprobs?.content || undefined,
+        more: { ...others(message, known.message),
+                ...others(from, known.choice) }
     });
 }
 
@@ -138,13 +163,19 @@ export function assemble(chunks, object = 'chat.completion') {
             json[name] ||= chunk[name];
         }
 
+        Object.assign(json, others(chunk, known.top));
+
         for (const from of chunk.choices || []) {
             const index = from.index ?? 0;
             const into = json.choices[index] ||= start(index, from);
 
             if (from.delta) {
                 addDelta(into.message, from.delta);
+                Object.assign(into.message,
+                              others(from.delta, known.message));
             }
+
+            Object.assign(into, others(from, known.choice));
 
             if (typeof from.text === 'string') {
                 into.text += from.text;
@@ -161,8 +192,7 @@ export function assemble(chunks, object = 'chat.completion') {
             }
         }
 
-        const counts = chunk.usage || chunk.x_groq?.usage
-                       || chunk.choices?.[0]?.usage;
+        const counts = chunk.usage || chunk.choices?.[0]?.usage;
 
         if (counts) {
             json.usage = counts;
@@ -284,8 +314,9 @@ export function stream(json) {
     const { choices, usage: counts, ...top } = json;
     const base = { ...top, object: 'chat.completion.chunk' };
 
-    const chunks = choices.flatMap(({ index, message, finish_reason: finish,
-                                      logprobs = null }) => {
+    const chunks = choices.flatMap((from) => {
+        const { index, message, finish_reason: finish,
+                logprobs = null } = from;
         const { role, content, tool_calls: calls, ...rest } = message;
 
         const deltas = [{ role, content: '' }];
@@ -307,7 +338,8 @@ export function stream(json) {
         return [
             ...deltas.map((delta) => ({ index, delta, logprobs: null,
                                         finish_reason: null })),
-            { index, delta: {}, logprobs, finish_reason: finish }
+            { ...others(from, known.choice), index, delta: {}, logprobs,
+              finish_reason: finish }
         ].map((item) => ({ ...base, choices: [item] }));
     });
 
@@ -361,9 +393,12 @@ export function faults(json, strict = true) {
 
         must(message.role === 'assistant', 'role');
         must(typeof message.content === 'string' || message.content === null
-             || message.content === undefined && message.tool_calls,
-             'content');
-        must([null, undefined].includes(message.tool_calls)
+             || !strict && message.content === undefined
+                && message.tool_calls, 'content');
+        must(!strict || !message.reasoning || message.reasoning_content,
+             'reasoning');
+        must(message.tool_calls === undefined
+             || !strict && message.tool_calls === null
              || Array.isArray(message.tool_calls) && message.tool_calls.length,
              'tool_calls');
 
@@ -419,6 +454,8 @@ export function streamFaults(chunks, strict = true) {
             must(['assistant', undefined].includes(delta.role), 'role');
             must(delta.content === undefined || delta.content === null
                  || typeof delta.content === 'string', 'content');
+            must(!strict || !delta.reasoning || delta.reasoning_content,
+                 'reasoning');
             must(delta.tool_calls === undefined
                  || Array.isArray(delta.tool_calls), 'tool_calls');
 

@@ -40,6 +40,14 @@ export class Runner {
 
 
     async start() {
+        const leave = async () => {
+            await this.stop();
+            process.exit(1);
+        };
+
+        process.once('SIGINT', leave);
+        process.once('SIGTERM', leave);
+
         await this.provider.start();
         await this.gateway.start(this.#models());
     }

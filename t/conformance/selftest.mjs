@@ -114,6 +114,10 @@ const answers = [
     ['an error as an answer', 'openai-chat-buffered/limited',
      (answer) => ({ ...answer, status: 200 })],
 
+    ['no Retry-After', 'openai-chat-buffered/limited',
+     ({ headers: { 'retry-after': after, ...headers }, ...answer }) =>
+         ({ ...answer, headers })],
+
     ['a blank more', 'openai-chat-buffered/plain', swap('": ', '":')],
     ['a blank more in a stream', 'openai-chat-stream/plain',
      swap('"choices":', '"choices": ')],
