@@ -308,7 +308,7 @@ export class Check {
 
             first ||= normal(answer.body, body);
 
-            const wrong = this.#bufferedFaults(answer, body)
+            const wrong = attempt(() => this.#bufferedFaults(answer, body))
                 || (normal(answer.body, body) === first ? null
                     : 'other bytes than with "whole"');
 
@@ -392,7 +392,8 @@ export class Check {
 
             first ||= normal(answer.body, body);
 
-            const wrong = this.#streamFaults(answer, body, kind, usage)
+            const wrong = attempt(() =>
+                    this.#streamFaults(answer, body, kind, usage))
                 || (normal(answer.body, body) === first ? null
                     : 'other bytes than with "whole"');
 
@@ -487,6 +488,18 @@ export class Check {
                 this.#fail('response', `broken, ${how.name}: ${wrong}`);
             }
         }
+    }
+}
+
+
+/* what cannot be read at all is a fault like others */
+
+function attempt(read) {
+    try {
+        return read();
+
+    } catch (e) {
+        return e.message;
     }
 }
 

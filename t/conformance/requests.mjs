@@ -146,9 +146,10 @@ function openaiWanted(item, sent) {
 
     want.set('model', item.model);
 
-    if (want.get('stream') === true && item.api !== 'embeddings'
-        && !usageUnasked.includes(item.provider))
-    {
+    if (usageUnasked.includes(item.provider)) {
+        want.delete('stream_options');
+
+    } else if (want.get('stream') === true && item.api !== 'embeddings') {
         want.set('stream_options', new Map([['include_usage', true]]));
     }
 
