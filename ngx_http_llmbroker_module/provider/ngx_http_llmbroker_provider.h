@@ -158,6 +158,8 @@ struct ngx_http_llmbroker_exchange_s {
                                                       injection; NULL when the
                                                       dialect splices */
     ngx_http_llmbroker_out_t            *body;     /* to the provider */
+    ngx_str_t                            path;     /* in place of the target's,
+                                                      or empty */
     ngx_str_t                            dropped;  /* "a, b": names that the
                                                       translation dropped */
 

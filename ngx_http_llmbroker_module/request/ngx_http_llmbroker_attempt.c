@@ -441,6 +441,21 @@ ngx_http_llmbroker_attempt_text(ngx_http_llmbroker_attempt_t *at,
 }
 
 
+ngx_str_t *
+ngx_http_llmbroker_attempt_path(ngx_http_llmbroker_attempt_t *at)
+{
+    ngx_http_llmbroker_exchange_t  *ex;
+
+    ex = &at->exchange;
+
+    if (ex->path.len) {
+        return &ex->path;
+    }
+
+    return &at->deployment->target.paths[ex->call][ex->stream];
+}
+
+
 ngx_int_t
 ngx_http_llmbroker_attempt_sign(ngx_http_llmbroker_attempt_t *at,
     ngx_str_t *path, ngx_str_t *lines)
@@ -472,7 +487,7 @@ ngx_http_llmbroker_create_request(ngx_http_request_t *r)
     at = ngx_http_get_module_ctx(r, ngx_http_llmbroker_module);
 
     stream = at->exchange.stream;
-    path = &at->deployment->target.paths[at->ctx->call][stream];
+    path = ngx_http_llmbroker_attempt_path(at);
     headers = &at->deployment->headers[stream];
 
     if (ngx_http_llmbroker_attempt_sign(at, path, &lines) != NGX_OK) {

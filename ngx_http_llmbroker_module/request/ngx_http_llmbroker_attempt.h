@@ -96,6 +96,9 @@ void ngx_http_llmbroker_attempt_abort(ngx_http_llmbroker_attempt_t *at);
 ngx_int_t ngx_http_llmbroker_attempt_text(ngx_http_llmbroker_attempt_t *at,
     ngx_str_t *text);
 
+/* The path and query of the request line; points into the attempt. */
+ngx_str_t *ngx_http_llmbroker_attempt_path(ngx_http_llmbroker_attempt_t *at);
+
 /*
  * The header lines that depend on the request, see
  * ngx_http_llmbroker_dialect_t.sign; often none.  Return: NGX_OK, NGX_ERROR.

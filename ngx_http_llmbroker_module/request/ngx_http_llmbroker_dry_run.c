@@ -52,7 +52,7 @@ ngx_http_llmbroker_dry_run(ngx_http_llmbroker_attempt_t *at)
 
     ex = &at->exchange;
     pool = ex->pool;
-    path = &at->deployment->target.paths[ex->call][ex->stream];
+    path = ngx_http_llmbroker_attempt_path(at);
 
     ngx_memzero(&body, sizeof(ngx_http_llmbroker_body_t));
     body.bufs = at->body;
