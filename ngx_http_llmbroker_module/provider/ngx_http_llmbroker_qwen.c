@@ -2,12 +2,12 @@
 /*
  * Copyright (C) LLMBroker contributors
  *
- * DashScope's native text generation (Alibaba Model Studio, read in 2026-07).
- * A request is {"model", "input", "parameters"}; an answer has OpenAI's
- * choices under "output".  A stream is asked for by a header, its frames are
- * increments with the usage so far, and it ends with the connection (N1-N9 of
- * the wire format, section 6.3).  The compatible mode is OpenAI's dialect.
- * Requests: ..._qwen_request.c.
+ * DashScope's native interface (Alibaba Model Studio, read in 2026-11): text
+ * and multimodal generation, embeddings.  A request is {"model", "input",
+ * "parameters"}; an answer has OpenAI's choices under "output".  A stream is
+ * asked for by a header, its frames have the usage so far, and it ends with
+ * the connection (N1-N9 of the wire format, section 6.3).  The compatible mode
+ * is OpenAI's dialect.
  */
 
 
@@ -15,48 +15,8 @@
 #include <ngx_core.h>
 
 #include "provider/ngx_http_llmbroker_answer.h"
-#include "provider/ngx_http_llmbroker_fault.h"
 #include "provider/ngx_http_llmbroker_qwen.h"
-#include "provider/ngx_http_llmbroker_text.h"
 
-
-#define NGX_HTTP_LLMBROKER_QWEN_PATH                                         \
-    "/services/aigc/text-generation/generation"
-
-#define NGX_HTTP_LLMBROKER_QWEN_TOOLS  512
-#define NGX_HTTP_LLMBROKER_QWEN_NAME   4096
-
-
-/* a tool call of a stream; it is told when its name is whole (N5) */
-typedef struct {
-    ngx_int_t                        index;    /* the provider's */
-    ngx_str_t                        id;       /* inner */
-    ngx_http_llmbroker_text_t        name;     /* inner */
-} ngx_http_llmbroker_qwen_tool_t;
-
-
-typedef struct {
-    ngx_array_t                      tools;    /* of qwen_tool_t */
-    ngx_uint_t                       told;     /* of tools */
-    ngx_int_t                        output;   /* tokens so far */
-} ngx_http_llmbroker_qwen_choice_t;
-
-
-typedef struct {
-    ngx_array_t                      choices;  /* of qwen_choice_t */
-} ngx_http_llmbroker_qwen_t;
-
-
-typedef struct {
-    const char                      *prefix;
-    ngx_uint_t                       status;
-    ngx_str_t                        type;
-    ngx_str_t                        code;
-} ngx_http_llmbroker_qwen_code_t;
-
-
-static ngx_int_t ngx_http_llmbroker_qwen_configure(ngx_pool_t *pool,
-    ngx_http_llmbroker_target_t *target);
 
 static ngx_int_t ngx_http_llmbroker_qwen_response(
     ngx_http_llmbroker_exchange_t *ex, ngx_http_llmbroker_json_t *root);
@@ -65,44 +25,39 @@ static ngx_int_t ngx_http_llmbroker_qwen_event(
     ngx_http_llmbroker_sse_event_t *event);
 static ngx_int_t ngx_http_llmbroker_qwen_end(
     ngx_http_llmbroker_exchange_t *ex);
-static void ngx_http_llmbroker_qwen_error(ngx_http_llmbroker_exchange_t *ex,
-    ngx_uint_t status, ngx_http_llmbroker_json_t *root, ngx_str_t *text);
+static ngx_int_t ngx_http_llmbroker_qwen_header(
+    ngx_http_llmbroker_exchange_t *ex, ngx_str_t *name, ngx_str_t *value);
 static ngx_int_t ngx_http_llmbroker_qwen_frame(
     ngx_http_llmbroker_exchange_t *ex, ngx_http_llmbroker_json_t *root,
     ngx_uint_t whole);
+static ngx_int_t ngx_http_llmbroker_qwen_told(
+    ngx_http_llmbroker_exchange_t *ex, ngx_uint_t n,
+    ngx_http_llmbroker_json_t *choice, ngx_http_llmbroker_json_t *message,
+    ngx_uint_t whole);
 static ngx_int_t ngx_http_llmbroker_qwen_start(
     ngx_http_llmbroker_exchange_t *ex, ngx_http_llmbroker_json_t *root);
-static ngx_int_t ngx_http_llmbroker_qwen_choice(
-    ngx_http_llmbroker_exchange_t *ex, ngx_uint_t n,
-    ngx_http_llmbroker_qwen_choice_t **choice);
-static ngx_int_t ngx_http_llmbroker_qwen_piece(
-    ngx_http_llmbroker_exchange_t *ex, ngx_uint_t n,
-    ngx_http_llmbroker_json_t *message);
 static ngx_int_t ngx_http_llmbroker_qwen_content(
     ngx_http_llmbroker_exchange_t *ex, ngx_uint_t n,
-    ngx_http_llmbroker_json_t *content);
-static ngx_int_t ngx_http_llmbroker_qwen_call(
-    ngx_http_llmbroker_exchange_t *ex, ngx_uint_t n, ngx_int_t index,
-    ngx_http_llmbroker_json_t *call);
-static ngx_int_t ngx_http_llmbroker_qwen_tool(
-    ngx_http_llmbroker_exchange_t *ex, ngx_http_llmbroker_qwen_choice_t *c,
-    ngx_int_t index, ngx_uint_t *i);
-static ngx_int_t ngx_http_llmbroker_qwen_tell(
+    ngx_http_llmbroker_json_t *content, ngx_uint_t whole);
+static ngx_int_t ngx_http_llmbroker_qwen_parts(
     ngx_http_llmbroker_exchange_t *ex, ngx_uint_t n,
-    ngx_http_llmbroker_qwen_choice_t *c, ngx_uint_t last);
+    ngx_http_llmbroker_json_t *content, ngx_str_t *inner);
 static ngx_int_t ngx_http_llmbroker_qwen_finish(
     ngx_http_llmbroker_exchange_t *ex, ngx_uint_t n,
     ngx_http_llmbroker_json_t *reason, ngx_uint_t whole);
 static ngx_int_t ngx_http_llmbroker_qwen_usage(
     ngx_http_llmbroker_exchange_t *ex, ngx_http_llmbroker_json_t *root,
     ngx_http_llmbroker_json_t *choices);
-static void ngx_http_llmbroker_qwen_fault(ngx_http_llmbroker_fault_t *fault);
+static ngx_int_t ngx_http_llmbroker_qwen_output(
+    ngx_http_llmbroker_exchange_t *ex, ngx_uint_t n, ngx_int_t output);
 
 
 const ngx_http_llmbroker_dialect_t  ngx_http_llmbroker_qwen = {
     ngx_string("qwen"),
     0,
-    1 << NGX_HTTP_LLMBROKER_CHAT | 1 << NGX_HTTP_LLMBROKER_COMPLETIONS,
+    1 << NGX_HTTP_LLMBROKER_CHAT
+    | 1 << NGX_HTTP_LLMBROKER_COMPLETIONS
+    | 1 << NGX_HTTP_LLMBROKER_EMBEDDINGS,
     0,
     ngx_http_llmbroker_qwen_configure,
     ngx_http_llmbroker_qwen_build,
@@ -111,90 +66,9 @@ const ngx_http_llmbroker_dialect_t  ngx_http_llmbroker_qwen = {
     ngx_http_llmbroker_qwen_event,
     ngx_http_llmbroker_qwen_end,
     ngx_http_llmbroker_qwen_error,
-    NULL,
+    ngx_http_llmbroker_qwen_header,
     NULL
 };
-
-
-/* the first prefix that fits; what is in no row keeps its status */
-
-static const ngx_http_llmbroker_qwen_code_t
-    ngx_http_llmbroker_qwen_codes[] =
-{
-    { "DataInspectionFailed", 400,
-      ngx_null_string, ngx_string("content_filter") },
-    { "data_inspection_failed", 400,
-      ngx_null_string, ngx_string("content_filter") },
-    { "Arrearage", 429,
-      ngx_string("insufficient_quota"), ngx_string("insufficient_quota") },
-    { "InvalidParameter", 400, ngx_null_string, ngx_null_string },
-    { "invalid_parameter_error", 400, ngx_null_string, ngx_null_string },
-    { "BadRequest.TooLarge", 413, ngx_null_string, ngx_null_string },
-    { "BadRequest", 400, ngx_null_string, ngx_null_string },
-    { "InvalidURL", 400, ngx_null_string, ngx_null_string },
-    { "UnsupportedOperation", 400, ngx_null_string, ngx_null_string },
-    { "ModelNotFound", 404, ngx_null_string, ngx_null_string },
-    { "model_not_found", 404, ngx_null_string, ngx_null_string },
-    { "WorkSpaceNotFound", 404, ngx_null_string, ngx_null_string },
-    { "InvalidApiKey", 401, ngx_null_string, ngx_null_string },
-    { "invalid_api_key", 401, ngx_null_string, ngx_null_string },
-    { "AccessDenied", 403, ngx_null_string, ngx_null_string },
-    { "Model.AccessDenied", 403, ngx_null_string, ngx_null_string },
-    { "RequestTimeOut", 504, ngx_null_string, ngx_null_string },
-    { "Conflict", 409, ngx_null_string, ngx_null_string },
-    { "Throttling", 429, ngx_null_string, ngx_null_string },
-    { "LimitRequests", 429, ngx_null_string, ngx_null_string },
-    { "limit_requests", 429, ngx_null_string, ngx_null_string },
-    { "InternalError", 500, ngx_null_string, ngx_null_string },
-    { "SystemError", 500, ngx_null_string, ngx_null_string },
-    { "ModelUnavailable", 503, ngx_null_string, ngx_null_string },
-    { "ModelServingError", 503, ngx_null_string, ngx_null_string },
-    { NULL, 0, ngx_null_string, ngx_null_string }
-};
-
-
-static ngx_int_t
-ngx_http_llmbroker_qwen_configure(ngx_pool_t *pool,
-    ngx_http_llmbroker_target_t *target)
-{
-    ngx_str_t  streamed;
-
-    if (ngx_http_llmbroker_target_path(pool, target, NGX_HTTP_LLMBROKER_CHAT,
-                                       NGX_HTTP_LLMBROKER_QWEN_PATH)
-        != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    if (ngx_http_llmbroker_target_path(pool, target,
-                                       NGX_HTTP_LLMBROKER_COMPLETIONS,
-                                       NGX_HTTP_LLMBROKER_QWEN_PATH)
-        != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    if (ngx_http_llmbroker_target_headers(pool, target,
-                                          "Authorization: Bearer ",
-                                          "X-DashScope-SSE: enable" CRLF)
-        != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    streamed = target->headers[1];
-
-    if (ngx_http_llmbroker_target_headers(pool, target,
-                                          "Authorization: Bearer ", "")
-        != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    target->headers[1] = streamed;
-
-    return ngx_http_llmbroker_target_model(pool, target);
-}
 
 
 static ngx_int_t
@@ -202,6 +76,10 @@ ngx_http_llmbroker_qwen_response(ngx_http_llmbroker_exchange_t *ex,
     ngx_http_llmbroker_json_t *root)
 {
     ngx_int_t  rc;
+
+    if (ex->call == NGX_HTTP_LLMBROKER_EMBEDDINGS) {
+        return ngx_http_llmbroker_qwen_embedded(ex, root);
+    }
 
     rc = ngx_http_llmbroker_qwen_frame(ex, root, 1);
     if (rc != NGX_OK) {
@@ -228,6 +106,11 @@ ngx_http_llmbroker_qwen_event(ngx_http_llmbroker_exchange_t *ex,
         return NGX_OK;
     }
 
+    if (ex->call == NGX_HTTP_LLMBROKER_EMBEDDINGS) {
+        return ngx_http_llmbroker_fault(ex, 0, NULL, NULL,
+                               "The provider answered with a stream.");
+    }
+
     rc = ngx_http_llmbroker_json_parse(ex->temp, event->data.data,
                                        event->data.len, &root);
 
@@ -238,6 +121,14 @@ ngx_http_llmbroker_qwen_event(ngx_http_llmbroker_exchange_t *ex,
 
     if (rc != NGX_OK) {
         return rc;
+    }
+
+    /* N8 */
+
+    if (event->type.len == sizeof("error") - 1
+        && ngx_memcmp(event->type.data, "error", sizeof("error") - 1) == 0)
+    {
+        return ngx_http_llmbroker_qwen_failed(ex, root);
     }
 
     return ngx_http_llmbroker_qwen_frame(ex, root, 0);
@@ -259,12 +150,20 @@ ngx_http_llmbroker_qwen_end(ngx_http_llmbroker_exchange_t *ex)
 }
 
 
-static void
-ngx_http_llmbroker_qwen_error(ngx_http_llmbroker_exchange_t *ex,
-    ngx_uint_t status, ngx_http_llmbroker_json_t *root, ngx_str_t *text)
+/* C19 */
+
+static ngx_int_t
+ngx_http_llmbroker_qwen_header(ngx_http_llmbroker_exchange_t *ex,
+    ngx_str_t *name, ngx_str_t *value)
 {
-    ngx_http_llmbroker_fault_read(ex, status, root, text);
-    ngx_http_llmbroker_qwen_fault(&ex->fault);
+    if (name->len == sizeof("req-cost-time") - 1
+        && ngx_memcmp(name->data, "req-cost-time", name->len) == 0)
+    {
+        ngx_str_set(name, "openai-processing-ms");
+        return NGX_OK;
+    }
+
+    return NGX_DECLINED;
 }
 
 
@@ -281,29 +180,27 @@ ngx_http_llmbroker_qwen_frame(ngx_http_llmbroker_exchange_t *ex,
     output = ngx_http_llmbroker_json_get_type(root, "output",
                                               NGX_HTTP_LLMBROKER_JSON_OBJECT);
 
-    /* N8; a code comes with 200 where the stream has begun */
+    choices = ngx_http_llmbroker_json_get_type(output, "choices",
+                                               NGX_HTTP_LLMBROKER_JSON_ARRAY);
 
-    if (output == NULL) {
+    v = ngx_http_llmbroker_json_get(root, "code");
 
-        ngx_http_llmbroker_fault_read(ex, 0, root, NULL);
-
-        if (ex->fault.code.len) {
-            ex->fault.status = 500;
-        }
-
-        ngx_http_llmbroker_qwen_fault(&ex->fault);
-
-        return NGX_DECLINED;
+    if (output == NULL
+        || (choices == NULL && ngx_http_llmbroker_json_inner(v).len))
+    {
+        return ngx_http_llmbroker_qwen_failed(ex, root);
     }
 
     if (ngx_http_llmbroker_qwen_start(ex, root) != NGX_OK) {
         return NGX_ERROR;
     }
 
-    choices = ngx_http_llmbroker_json_get_type(output, "choices",
-                                               NGX_HTTP_LLMBROKER_JSON_ARRAY);
-
     rc = ngx_http_llmbroker_qwen_usage(ex, root, choices);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    rc = ngx_http_llmbroker_qwen_extras(ex, 0, output);
     if (rc != NGX_OK) {
         return rc;
     }
@@ -313,11 +210,11 @@ ngx_http_llmbroker_qwen_frame(ngx_http_llmbroker_exchange_t *ex,
     if (choices == NULL) {
         v = ngx_http_llmbroker_json_get(output, "text");
 
-        if (v == NULL) {
+        if (v == NULL || v->type == NGX_HTTP_LLMBROKER_JSON_NULL) {
             return NGX_OK;
         }
 
-        rc = ngx_http_llmbroker_qwen_content(ex, 0, v);
+        rc = ngx_http_llmbroker_qwen_content(ex, 0, v, whole);
         if (rc != NGX_OK) {
             return rc;
         }
@@ -335,7 +232,7 @@ ngx_http_llmbroker_qwen_frame(ngx_http_llmbroker_exchange_t *ex,
 
         v = ngx_http_llmbroker_json_get(choice, "message");
 
-        rc = ngx_http_llmbroker_qwen_piece(ex, n, v);
+        rc = ngx_http_llmbroker_qwen_told(ex, n, choice, v, whole);
         if (rc != NGX_OK) {
             return rc;
         }
@@ -353,13 +250,70 @@ ngx_http_llmbroker_qwen_frame(ngx_http_llmbroker_exchange_t *ex,
 
 
 static ngx_int_t
+ngx_http_llmbroker_qwen_told(ngx_http_llmbroker_exchange_t *ex, ngx_uint_t n,
+    ngx_http_llmbroker_json_t *choice, ngx_http_llmbroker_json_t *message,
+    ngx_uint_t whole)
+{
+    ngx_int_t                          rc;
+    ngx_str_t                          inner;
+    ngx_http_llmbroker_json_t         *v;
+    ngx_http_llmbroker_qwen_choice_t  *c;
+
+    rc = ngx_http_llmbroker_qwen_choice(ex, n, &c);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    v = ngx_http_llmbroker_json_get_type(message, "reasoning_content",
+                                         NGX_HTTP_LLMBROKER_JSON_STRING);
+    if (v) {
+        inner = ngx_http_llmbroker_json_inner(v);
+
+        rc = ngx_http_llmbroker_qwen_reasoning(ex, n, &inner, whole);
+        if (rc != NGX_OK) {
+            return rc;
+        }
+    }
+
+    v = ngx_http_llmbroker_json_get(message, "content");
+
+    rc = ngx_http_llmbroker_qwen_content(ex, n, v, whole);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    v = ngx_http_llmbroker_json_get(choice, "logprobs");
+
+    rc = ngx_http_llmbroker_qwen_logprobs(ex, n, v, whole);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    v = ngx_http_llmbroker_json_get(message, "tool_calls");
+
+    rc = ngx_http_llmbroker_qwen_calls(ex, n, v, whole);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    rc = ngx_http_llmbroker_qwen_extras(ex, n, message);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    return ngx_http_llmbroker_qwen_extras(ex, n, choice);
+}
+
+
+static ngx_int_t
 ngx_http_llmbroker_qwen_start(ngx_http_llmbroker_exchange_t *ex,
     ngx_http_llmbroker_json_t *root)
 {
-    u_char                     *p;
-    ngx_str_t                   id, name;
-    ngx_http_llmbroker_json_t  *v;
-    ngx_http_llmbroker_qwen_t  *q;
+    u_char                            *p;
+    ngx_str_t                          id, name;
+    ngx_http_llmbroker_json_t         *v;
+    ngx_http_llmbroker_qwen_t         *q;
+    ngx_http_llmbroker_qwen_choice_t  *c;
 
     if (ex->state) {
         return NGX_OK;
@@ -378,6 +332,10 @@ ngx_http_llmbroker_qwen_start(ngx_http_llmbroker_exchange_t *ex,
     }
 
     ex->state = q;
+
+    if (ngx_http_llmbroker_qwen_choice(ex, 0, &c) != NGX_OK) {
+        return NGX_ERROR;
+    }
 
     v = ngx_http_llmbroker_json_get(root, "request_id");
     id = ngx_http_llmbroker_json_inner(v);
@@ -402,7 +360,7 @@ ngx_http_llmbroker_qwen_start(ngx_http_llmbroker_exchange_t *ex,
 }
 
 
-static ngx_int_t
+ngx_int_t
 ngx_http_llmbroker_qwen_choice(ngx_http_llmbroker_exchange_t *ex,
     ngx_uint_t n, ngx_http_llmbroker_qwen_choice_t **choice)
 {
@@ -424,15 +382,19 @@ ngx_http_llmbroker_qwen_choice(ngx_http_llmbroker_exchange_t *ex,
             return NGX_ERROR;
         }
 
+        ngx_memzero(c, sizeof(ngx_http_llmbroker_qwen_choice_t));
+
+        c->output = -1;
+
         if (ngx_array_init(&c->tools, ex->pool, 1,
                            sizeof(ngx_http_llmbroker_qwen_tool_t))
-            != NGX_OK)
+            != NGX_OK
+            || ngx_array_init(&c->extras, ex->pool, 1,
+                              sizeof(ngx_http_llmbroker_qwen_extra_t))
+               != NGX_OK)
         {
             return NGX_ERROR;
         }
-
-        c->told = 0;
-        c->output = -1;
     }
 
     c = q->choices.elts;
@@ -442,207 +404,92 @@ ngx_http_llmbroker_qwen_choice(ngx_http_llmbroker_exchange_t *ex,
 }
 
 
-static ngx_int_t
-ngx_http_llmbroker_qwen_piece(ngx_http_llmbroker_exchange_t *ex,
-    ngx_uint_t n, ngx_http_llmbroker_json_t *message)
-{
-    ngx_int_t                   rc, index;
-    ngx_str_t                   inner;
-    ngx_uint_t                  position;
-    ngx_http_llmbroker_json_t  *v, *call;
-
-    v = ngx_http_llmbroker_json_get(message, "reasoning_content");
-    inner = ngx_http_llmbroker_json_inner(v);
-
-    if (inner.len) {
-        rc = ngx_http_llmbroker_answer_reasoning(ex, n, &inner);
-        if (rc != NGX_OK) {
-            return rc;
-        }
-    }
-
-    v = ngx_http_llmbroker_json_get(message, "content");
-
-    rc = ngx_http_llmbroker_qwen_content(ex, n, v);
-    if (rc != NGX_OK) {
-        return rc;
-    }
-
-    v = ngx_http_llmbroker_json_get(message, "tool_calls");
-    call = v ? v->child : NULL;
-
-    for (position = 0; call; call = call->next, position++) {
-
-        v = ngx_http_llmbroker_json_get(call, "index");
-        index = ngx_http_llmbroker_json_int(v, position);
-
-        rc = ngx_http_llmbroker_qwen_call(ex, n, index, call);
-        if (rc != NGX_OK) {
-            return rc;
-        }
-    }
-
-    return NGX_OK;
-}
-
-
-/* a string; of multimodal models, parts of which those with text count */
+/* a string; of multimodal models, parts */
 
 static ngx_int_t
 ngx_http_llmbroker_qwen_content(ngx_http_llmbroker_exchange_t *ex,
-    ngx_uint_t n, ngx_http_llmbroker_json_t *content)
+    ngx_uint_t n, ngx_http_llmbroker_json_t *content, ngx_uint_t whole)
 {
-    ngx_int_t                   rc;
-    ngx_str_t                   inner;
-    ngx_http_llmbroker_json_t  *part, *v;
+    ngx_int_t  rc;
+    ngx_str_t  inner;
 
-    inner = ngx_http_llmbroker_json_inner(content);
-
-    rc = ngx_http_llmbroker_answer_text(ex, n, &inner);
-    if (rc != NGX_OK) {
-        return rc;
-    }
-
-    for (part = content ? content->child : NULL; part; part = part->next) {
-        v = ngx_http_llmbroker_json_get(part, "text");
-        inner = ngx_http_llmbroker_json_inner(v);
-
-        rc = ngx_http_llmbroker_answer_text(ex, n, &inner);
-        if (rc != NGX_OK) {
-            return rc;
-        }
-    }
-
-    return NGX_OK;
-}
-
-
-/* N5: id and name may come in pieces, and empty in what follows */
-
-static ngx_int_t
-ngx_http_llmbroker_qwen_call(ngx_http_llmbroker_exchange_t *ex, ngx_uint_t n,
-    ngx_int_t index, ngx_http_llmbroker_json_t *call)
-{
-    ngx_int_t                          rc;
-    ngx_str_t                          inner;
-    ngx_uint_t                         i;
-    ngx_http_llmbroker_json_t         *function, *v;
-    ngx_http_llmbroker_qwen_tool_t    *tool;
-    ngx_http_llmbroker_qwen_choice_t  *c;
-
-    rc = ngx_http_llmbroker_qwen_choice(ex, n, &c);
-    if (rc != NGX_OK) {
-        return rc;
-    }
-
-    rc = ngx_http_llmbroker_qwen_tool(ex, c, index, &i);
-    if (rc != NGX_OK) {
-        return rc;
-    }
-
-    tool = c->tools.elts;
-    tool += i;
-
-    v = ngx_http_llmbroker_json_get(call, "id");
-    inner = ngx_http_llmbroker_json_inner(v);
-
-    if (tool->id.len == 0 && inner.len) {
-        tool->id.data = ngx_pstrdup(ex->pool, &inner);
-        if (tool->id.data == NULL) {
-            return NGX_ERROR;
-        }
-
-        tool->id.len = inner.len;
-    }
-
-    function = ngx_http_llmbroker_json_get(call, "function");
-
-    v = ngx_http_llmbroker_json_get(function, "name");
-    inner = ngx_http_llmbroker_json_inner(v);
-
-    if (i >= c->told
-        && tool->name.len < NGX_HTTP_LLMBROKER_QWEN_NAME
-        && ngx_http_llmbroker_text_append(ex->pool, &tool->name, inner.data,
-                                          inner.len)
-           != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    v = ngx_http_llmbroker_json_get(function, "arguments");
-    inner = ngx_http_llmbroker_json_inner(v);
-
-    if (inner.len == 0) {
+    if (content == NULL) {
         return NGX_OK;
     }
 
-    rc = ngx_http_llmbroker_qwen_tell(ex, n, c, i + 1);
-    if (rc != NGX_OK) {
-        return rc;
-    }
+    switch (content->type) {
 
-    return ngx_http_llmbroker_answer_arguments(ex, n, i, &inner);
-}
+    case NGX_HTTP_LLMBROKER_JSON_STRING:
+        inner = ngx_http_llmbroker_json_inner(content);
+        break;
 
+    case NGX_HTTP_LLMBROKER_JSON_ARRAY:
 
-/* the place of the tool call that the provider counts as "index" */
-
-static ngx_int_t
-ngx_http_llmbroker_qwen_tool(ngx_http_llmbroker_exchange_t *ex,
-    ngx_http_llmbroker_qwen_choice_t *c, ngx_int_t index, ngx_uint_t *i)
-{
-    ngx_http_llmbroker_qwen_tool_t  *tool;
-
-    tool = c->tools.elts;
-
-    for (*i = 0; *i < c->tools.nelts; (*i)++) {
-
-        if (tool[*i].index == index) {
-            return NGX_OK;
-        }
-    }
-
-    if (*i >= NGX_HTTP_LLMBROKER_QWEN_TOOLS) {
-        return ngx_http_llmbroker_fault(ex, 0, NULL, NULL,
-                               "The provider answered with too many tool "
-                               "calls.");
-    }
-
-    tool = ngx_array_push(&c->tools);
-    if (tool == NULL) {
-        return NGX_ERROR;
-    }
-
-    ngx_memzero(tool, sizeof(ngx_http_llmbroker_qwen_tool_t));
-
-    tool->index = index;
-
-    return NGX_OK;
-}
-
-
-/* opens the tool calls before "last" that the client does not know yet */
-
-static ngx_int_t
-ngx_http_llmbroker_qwen_tell(ngx_http_llmbroker_exchange_t *ex, ngx_uint_t n,
-    ngx_http_llmbroker_qwen_choice_t *c, ngx_uint_t last)
-{
-    ngx_int_t                        rc;
-    ngx_str_t                        name;
-    ngx_http_llmbroker_qwen_tool_t  *tool;
-
-    tool = c->tools.elts;
-
-    for ( /* void */ ; c->told < last; c->told++) {
-
-        name.len = tool[c->told].name.len;
-        name.data = tool[c->told].name.data;
-
-        rc = ngx_http_llmbroker_answer_tool(ex, n, c->told,
-                                            &tool[c->told].id, &name);
+        rc = ngx_http_llmbroker_qwen_parts(ex, n, content, &inner);
         if (rc != NGX_OK) {
             return rc;
         }
+
+        break;
+
+    default:
+        return NGX_OK;
+    }
+
+    return ngx_http_llmbroker_qwen_text(ex, n, &inner, whole);
+}
+
+
+/* their text as one, and what is none */
+
+static ngx_int_t
+ngx_http_llmbroker_qwen_parts(ngx_http_llmbroker_exchange_t *ex, ngx_uint_t n,
+    ngx_http_llmbroker_json_t *content, ngx_str_t *inner)
+{
+    u_char                     *p;
+    ngx_int_t                   rc;
+    ngx_str_t                   piece;
+    ngx_http_llmbroker_json_t  *part, *v;
+
+    ngx_str_null(inner);
+    p = NULL;
+
+    for (part = content->child; part; part = part->next) {
+
+        v = ngx_http_llmbroker_json_get_type(part, "text",
+                                             NGX_HTTP_LLMBROKER_JSON_STRING);
+
+        if (v == NULL || part->n > 1) {
+            rc = ngx_http_llmbroker_qwen_part(ex, n, part);
+            if (rc != NGX_OK) {
+                return rc;
+            }
+        }
+
+        piece = ngx_http_llmbroker_json_inner(v);
+
+        if (piece.len == 0) {
+            continue;
+        }
+
+        if (inner->len == 0) {
+            *inner = piece;
+            continue;
+        }
+
+        if (p == NULL) {
+            p = ngx_pnalloc(ngx_http_llmbroker_qwen_pool(ex),
+                            content->raw.len);
+            if (p == NULL) {
+                return NGX_ERROR;
+            }
+
+            ngx_memcpy(p, inner->data, inner->len);
+            inner->data = p;
+        }
+
+        ngx_memcpy(p + inner->len, piece.data, piece.len);
+        inner->len += piece.len;
     }
 
     return NGX_OK;
@@ -658,7 +505,7 @@ ngx_http_llmbroker_qwen_finish(ngx_http_llmbroker_exchange_t *ex,
     ngx_http_llmbroker_qwen_choice_t  *c;
 
     rc = ngx_http_llmbroker_qwen_choice(ex, n, &c);
-    if (rc != NGX_OK) {
+    if (rc != NGX_OK || c->finished) {
         return rc;
     }
 
@@ -686,7 +533,14 @@ ngx_http_llmbroker_qwen_finish(ngx_http_llmbroker_exchange_t *ex,
         finish = "stop";
     }
 
-    rc = ngx_http_llmbroker_qwen_tell(ex, n, c, c->tools.nelts);
+    c->finished = 1;
+
+    rc = ngx_http_llmbroker_qwen_settle(ex, n);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    rc = ngx_http_llmbroker_qwen_rest(ex, n);
     if (rc != NGX_OK) {
         return rc;
     }
@@ -695,18 +549,19 @@ ngx_http_llmbroker_qwen_finish(ngx_http_llmbroker_exchange_t *ex,
 }
 
 
-/* N2, N7: counts so far, and of one choice where a frame has one of several */
+/* N2 */
 
 static ngx_int_t
 ngx_http_llmbroker_qwen_usage(ngx_http_llmbroker_exchange_t *ex,
     ngx_http_llmbroker_json_t *root, ngx_http_llmbroker_json_t *choices)
 {
-    ngx_int_t                          rc, output;
-    ngx_uint_t                         i;
-    ngx_http_llmbroker_json_t         *usage, *v;
-    ngx_http_llmbroker_qwen_t         *q;
-    ngx_http_llmbroker_usage_t        *u;
-    ngx_http_llmbroker_qwen_choice_t  *c;
+    ngx_int_t                    rc, n;
+    ngx_http_llmbroker_json_t   *usage, *v;
+    ngx_http_llmbroker_qwen_t   *q;
+    ngx_http_llmbroker_usage_t  *u;
+
+    q = ex->state;
+    q->idle = 0;
 
     usage = ngx_http_llmbroker_json_get_type(root, "usage",
                                              NGX_HTTP_LLMBROKER_JSON_OBJECT);
@@ -737,32 +592,60 @@ ngx_http_llmbroker_qwen_usage(ngx_http_llmbroker_exchange_t *ex,
                                                         "reasoning_tokens"),
                                u->reasoning);
 
-    v = ngx_http_llmbroker_json_get(usage, "output_tokens");
-    output = ngx_http_llmbroker_json_int(v, u->completion);
-
-    u->completion = output;
-
-    if (choices == NULL || choices->n != 1) {
-        return NGX_OK;
-    }
-
-    v = ngx_http_llmbroker_json_get(choices->child, "index");
-
-    rc = ngx_http_llmbroker_qwen_choice(ex,
-                                        ngx_http_llmbroker_json_int(v, 0), &c);
+    rc = ngx_http_llmbroker_qwen_counts(ex, usage);
     if (rc != NGX_OK) {
         return rc;
     }
 
-    c->output = output;
+    v = ngx_http_llmbroker_json_get(usage, "output_tokens");
+    n = ngx_http_llmbroker_json_int(v, -1);
+
+    if (n == -1) {
+        return NGX_OK;
+    }
+
+    u->completion = n;
+
+    if (choices && choices->n != 1) {
+        return NGX_OK;
+    }
+
+    v = choices ? ngx_http_llmbroker_json_get(choices->child, "index") : NULL;
+
+    return ngx_http_llmbroker_qwen_output(ex,
+                                          ngx_http_llmbroker_json_int(v, 0),
+                                          n);
+}
+
+
+/* N7: of one choice, where a frame has one of several */
+
+static ngx_int_t
+ngx_http_llmbroker_qwen_output(ngx_http_llmbroker_exchange_t *ex, ngx_uint_t n,
+    ngx_int_t output)
+{
+    ngx_int_t                          rc;
+    ngx_uint_t                         i;
+    ngx_http_llmbroker_qwen_t         *q;
+    ngx_http_llmbroker_usage_t        *u;
+    ngx_http_llmbroker_qwen_choice_t  *c;
+
+    rc = ngx_http_llmbroker_qwen_choice(ex, n, &c);
+    if (rc != NGX_OK) {
+        return rc;
+    }
 
     q = ex->state;
+
+    q->idle = (output == c->output);
+    c->output = output;
 
     if (q->choices.nelts == 1) {
         return NGX_OK;
     }
 
     c = q->choices.elts;
+    u = &ex->usage;
     u->completion = 0;
 
     for (i = 0; i < q->choices.nelts; i++) {
@@ -772,36 +655,4 @@ ngx_http_llmbroker_qwen_usage(ngx_http_llmbroker_exchange_t *ex,
     u->total = ngx_http_llmbroker_sum(u->prompt, u->completion);
 
     return NGX_OK;
-}
-
-
-static void
-ngx_http_llmbroker_qwen_fault(ngx_http_llmbroker_fault_t *fault)
-{
-    size_t                                 len;
-    ngx_str_t                              code;
-    const ngx_http_llmbroker_qwen_code_t  *row;
-
-    code = fault->code;
-
-    ngx_str_null(&fault->type);
-    ngx_str_null(&fault->code);
-    ngx_str_null(&fault->param);
-
-    for (row = ngx_http_llmbroker_qwen_codes; row->prefix; row++) {
-        len = ngx_strlen(row->prefix);
-
-        if (code.len >= len && ngx_memcmp(code.data, row->prefix, len) == 0) {
-            fault->status = row->status;
-            fault->type = row->type;
-            fault->code = row->code;
-            break;
-        }
-    }
-
-    if (fault->status == 400
-        && ngx_http_llmbroker_fault_says(fault, "model not exist"))
-    {
-        fault->status = 404;
-    }
 }

@@ -15,33 +15,27 @@
 #include "provider/ngx_http_llmbroker_qwen.h"
 
 
+/* of one request, and of the alternatives to a token: DashScope's limits */
+#define NGX_HTTP_LLMBROKER_QWEN_CHOICES  4
+#define NGX_HTTP_LLMBROKER_QWEN_PROBS    5
+
+
+static ngx_int_t ngx_http_llmbroker_qwen_check(
+    ngx_http_llmbroker_qwen_build_t *b);
+static ngx_int_t ngx_http_llmbroker_qwen_check_n(
+    ngx_http_llmbroker_qwen_build_t *b);
 static ngx_int_t ngx_http_llmbroker_qwen_write(
-    ngx_http_llmbroker_exchange_t *ex, ngx_http_llmbroker_json_writer_t *w);
-static ngx_int_t ngx_http_llmbroker_qwen_write_messages(
-    ngx_http_llmbroker_exchange_t *ex, ngx_http_llmbroker_json_writer_t *w);
-static ngx_int_t ngx_http_llmbroker_qwen_write_message(
-    ngx_http_llmbroker_exchange_t *ex, ngx_http_llmbroker_json_writer_t *w,
-    ngx_uint_t i, ngx_http_llmbroker_json_t *message);
-static ngx_int_t ngx_http_llmbroker_qwen_write_role(
-    ngx_http_llmbroker_exchange_t *ex, ngx_http_llmbroker_json_writer_t *w,
-    ngx_uint_t i, ngx_http_llmbroker_json_t *message);
-static ngx_int_t ngx_http_llmbroker_qwen_write_content(
-    ngx_http_llmbroker_exchange_t *ex, ngx_http_llmbroker_json_writer_t *w,
-    ngx_uint_t i, ngx_http_llmbroker_json_t *message);
-static ngx_int_t ngx_http_llmbroker_qwen_check_message(
-    ngx_http_llmbroker_exchange_t *ex, ngx_uint_t i,
-    ngx_http_llmbroker_json_t *message);
-static ngx_int_t ngx_http_llmbroker_qwen_check_tools(
-    ngx_http_llmbroker_exchange_t *ex);
+    ngx_http_llmbroker_qwen_build_t *b);
 static ngx_int_t ngx_http_llmbroker_qwen_write_parameters(
-    ngx_http_llmbroker_exchange_t *ex, ngx_http_llmbroker_json_writer_t *w);
+    ngx_http_llmbroker_qwen_build_t *b);
 static ngx_int_t ngx_http_llmbroker_qwen_write_sampling(
+    ngx_http_llmbroker_exchange_t *ex, ngx_http_llmbroker_json_writer_t *w);
+static ngx_int_t ngx_http_llmbroker_qwen_write_logprobs(
+    ngx_http_llmbroker_exchange_t *ex, ngx_http_llmbroker_json_writer_t *w);
+static ngx_int_t ngx_http_llmbroker_qwen_write_search(
     ngx_http_llmbroker_exchange_t *ex, ngx_http_llmbroker_json_writer_t *w);
 static ngx_int_t ngx_http_llmbroker_qwen_write_thinking(
     ngx_http_llmbroker_exchange_t *ex, ngx_http_llmbroker_json_writer_t *w);
-static void ngx_http_llmbroker_qwen_write_raw(
-    ngx_http_llmbroker_json_writer_t *w, ngx_http_llmbroker_json_t *object,
-    const char *name);
 
 
 static const ngx_http_llmbroker_rule_t  ngx_http_llmbroker_qwen_rules[] = {
@@ -70,36 +64,26 @@ static const ngx_http_llmbroker_rule_t  ngx_http_llmbroker_qwen_rules[] = {
     { ngx_string("response_format"), NGX_HTTP_LLMBROKER_USE_CHAT },
     { ngx_string("reasoning_effort"), NGX_HTTP_LLMBROKER_USE_CHAT },
     { ngx_string("modalities"), NGX_HTTP_LLMBROKER_USE_CHAT },
+    { ngx_string("functions"), NGX_HTTP_LLMBROKER_USE_CHAT },
+    { ngx_string("function_call"), NGX_HTTP_LLMBROKER_USE_CHAT },
+    { ngx_string("top_logprobs"), NGX_HTTP_LLMBROKER_USE_CHAT },
+    { ngx_string("web_search_options"), NGX_HTTP_LLMBROKER_USE_CHAT },
     { ngx_string("prompt"), NGX_HTTP_LLMBROKER_USE_COMPLETIONS },
     { ngx_string("suffix"), NGX_HTTP_LLMBROKER_USE_COMPLETIONS },
     { ngx_string("echo"), NGX_HTTP_LLMBROKER_USE_COMPLETIONS },
     { ngx_string("best_of"), NGX_HTTP_LLMBROKER_USE_COMPLETIONS },
-    { ngx_string("logprobs"), NGX_HTTP_LLMBROKER_USE_COMPLETIONS },
+    { ngx_string("logprobs"), NGX_HTTP_LLMBROKER_USE },
+    { ngx_string("preserve_thinking"), NGX_HTTP_LLMBROKER_USE },
+    { ngx_string("translation_options"), NGX_HTTP_LLMBROKER_USE },
+    { ngx_string("vl_high_resolution_images"), NGX_HTTP_LLMBROKER_USE },
+    { ngx_string("asr_options"), NGX_HTTP_LLMBROKER_USE },
+    { ngx_string("ocr_options"), NGX_HTTP_LLMBROKER_USE },
+
+    /* the gateway's own business */
+    { ngx_string("result_format"), NGX_HTTP_LLMBROKER_USE },
+    { ngx_string("incremental_output"), NGX_HTTP_LLMBROKER_USE },
 
     { ngx_string("audio"), NGX_HTTP_LLMBROKER_REFUSE },
-    { ngx_string("web_search_options"), NGX_HTTP_LLMBROKER_REFUSE },
-    { ngx_string("functions"), NGX_HTTP_LLMBROKER_REFUSE },
-    { ngx_string("function_call"), NGX_HTTP_LLMBROKER_REFUSE },
-
-    { ngx_null_string, NGX_HTTP_LLMBROKER_DROP }
-};
-
-
-/* of a message; annotations and refusal are the echo of an answer */
-
-static const ngx_http_llmbroker_rule_t
-    ngx_http_llmbroker_qwen_message_rules[] =
-{
-    { ngx_string("role"), NGX_HTTP_LLMBROKER_USE },
-    { ngx_string("content"), NGX_HTTP_LLMBROKER_USE },
-    { ngx_string("name"), NGX_HTTP_LLMBROKER_USE },
-    { ngx_string("tool_calls"), NGX_HTTP_LLMBROKER_USE },
-    { ngx_string("tool_call_id"), NGX_HTTP_LLMBROKER_USE },
-    { ngx_string("partial"), NGX_HTTP_LLMBROKER_USE },
-    { ngx_string("refusal"), NGX_HTTP_LLMBROKER_USE },
-    { ngx_string("annotations"), NGX_HTTP_LLMBROKER_USE },
-    { ngx_string("audio"), NGX_HTTP_LLMBROKER_USE },
-    { ngx_string("function_call"), NGX_HTTP_LLMBROKER_USE },
 
     { ngx_null_string, NGX_HTTP_LLMBROKER_DROP }
 };
@@ -115,9 +99,12 @@ static const char  *ngx_http_llmbroker_qwen_parameters[] = {
     "presence_penalty",
     "frequency_penalty",
     "repetition_penalty",
-    "enable_search",
-    "search_options",
     "response_format",
+    "preserve_thinking",
+    "translation_options",
+    "vl_high_resolution_images",
+    "asr_options",
+    "ocr_options",
     NULL
 };
 
@@ -125,313 +112,60 @@ static const char  *ngx_http_llmbroker_qwen_parameters[] = {
 ngx_int_t
 ngx_http_llmbroker_qwen_build(ngx_http_llmbroker_exchange_t *ex)
 {
-    ngx_int_t                         rc, done;
-    ngx_http_llmbroker_json_writer_t  w;
+    ngx_int_t                               rc, done;
+    ngx_http_llmbroker_qwen_build_t         b;
+    const ngx_http_llmbroker_qwen_model_t  *model;
 
-    rc = ngx_http_llmbroker_params_check(ex, ex->request,
-                                         ngx_http_llmbroker_qwen_rules);
+    if (ex->call == NGX_HTTP_LLMBROKER_EMBEDDINGS) {
+        return ngx_http_llmbroker_qwen_embed(ex);
+    }
+
+    ngx_memzero(&b, sizeof(ngx_http_llmbroker_qwen_build_t));
+
+    b.ex = ex;
+
+    if (ngx_array_init(&b.functions, ex->pool, 4,
+                       sizeof(ngx_http_llmbroker_qwen_function_t))
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    rc = ngx_http_llmbroker_qwen_check(&b);
     if (rc != NGX_OK) {
         return rc;
     }
 
-    rc = ngx_http_llmbroker_qwen_check_tools(ex);
-    if (rc != NGX_OK) {
-        return rc;
+    if (b.media) {
+        model = ex->target->abilities;
+        ex->path = model->media_path;
     }
 
-    ngx_http_llmbroker_json_write_start(&w, ex->body);
-    ngx_http_llmbroker_json_write_refer(&w);
+    ngx_http_llmbroker_json_write_start(&b.w, ex->body);
+    ngx_http_llmbroker_json_write_refer(&b.w);
 
-    rc = ngx_http_llmbroker_qwen_write(ex, &w);
+    rc = ngx_http_llmbroker_qwen_write(&b);
 
-    done = ngx_http_llmbroker_json_write_end(&w);
+    done = ngx_http_llmbroker_json_write_end(&b.w);
 
     return rc != NGX_OK ? rc : done;
 }
 
 
 static ngx_int_t
-ngx_http_llmbroker_qwen_write(ngx_http_llmbroker_exchange_t *ex,
-    ngx_http_llmbroker_json_writer_t *w)
+ngx_http_llmbroker_qwen_check(ngx_http_llmbroker_qwen_build_t *b)
 {
-    ngx_int_t  rc;
-    ngx_str_t  model;
+    ngx_int_t                       rc;
+    ngx_http_llmbroker_json_t      *v;
+    ngx_http_llmbroker_exchange_t  *ex;
 
-    model = ex->target->inner_model;
+    ex = b->ex;
 
-    ngx_http_llmbroker_json_open(w);
-
-    ngx_http_llmbroker_json_key(w, "model");
-    ngx_http_llmbroker_json_open_string(w);
-    ngx_http_llmbroker_json_inner_piece(w, &model);
-    ngx_http_llmbroker_json_close_string(w);
-
-    ngx_http_llmbroker_json_key(w, "input");
-    ngx_http_llmbroker_json_open(w);
-    ngx_http_llmbroker_json_key(w, "messages");
-    ngx_http_llmbroker_json_open_array(w);
-
-    rc = ngx_http_llmbroker_qwen_write_messages(ex, w);
+    rc = ngx_http_llmbroker_params_check(ex, ex->request,
+                                         ngx_http_llmbroker_qwen_rules);
     if (rc != NGX_OK) {
         return rc;
     }
-
-    ngx_http_llmbroker_json_close_array(w);
-    ngx_http_llmbroker_json_close(w);
-
-    ngx_http_llmbroker_json_key(w, "parameters");
-    ngx_http_llmbroker_json_open(w);
-
-    rc = ngx_http_llmbroker_qwen_write_parameters(ex, w);
-    if (rc != NGX_OK) {
-        return rc;
-    }
-
-    ngx_http_llmbroker_json_close(w);
-    ngx_http_llmbroker_json_close(w);
-
-    return NGX_OK;
-}
-
-
-static ngx_int_t
-ngx_http_llmbroker_qwen_write_messages(ngx_http_llmbroker_exchange_t *ex,
-    ngx_http_llmbroker_json_writer_t *w)
-{
-    ngx_int_t                   rc;
-    ngx_uint_t                  i;
-    ngx_http_llmbroker_json_t  *v;
-
-    if (ex->call == NGX_HTTP_LLMBROKER_COMPLETIONS) {
-        rc = ngx_http_llmbroker_params_prompt(ex, &v);
-        if (rc != NGX_OK) {
-            return rc;
-        }
-
-        ngx_http_llmbroker_json_open(w);
-        ngx_http_llmbroker_json_key(w, "role");
-        ngx_http_llmbroker_json_text(w, "user");
-        ngx_http_llmbroker_json_key(w, "content");
-        ngx_http_llmbroker_json_raw(w, &v->raw);
-        ngx_http_llmbroker_json_close(w);
-
-        return NGX_OK;
-    }
-
-    rc = ngx_http_llmbroker_params_get(ex, "messages",
-                                       NGX_HTTP_LLMBROKER_JSON_ARRAY, &v);
-    if (rc != NGX_OK) {
-        return rc;
-    }
-
-    if (v == NULL || v->n == 0) {
-        return ngx_http_llmbroker_fault(ex, 400, "invalid_value", "messages",
-                               "The conversation is empty.");
-    }
-
-    v = v->child;
-
-    for (i = 0; v; v = v->next, i++) {
-        rc = ngx_http_llmbroker_qwen_write_message(ex, w, i, v);
-        if (rc != NGX_OK) {
-            return rc;
-        }
-    }
-
-    return NGX_OK;
-}
-
-
-static ngx_int_t
-ngx_http_llmbroker_qwen_write_message(ngx_http_llmbroker_exchange_t *ex,
-    ngx_http_llmbroker_json_writer_t *w, ngx_uint_t i,
-    ngx_http_llmbroker_json_t *message)
-{
-    ngx_int_t  rc;
-
-    rc = ngx_http_llmbroker_qwen_check_message(ex, i, message);
-    if (rc != NGX_OK) {
-        return rc;
-    }
-
-    ngx_http_llmbroker_json_open(w);
-
-    rc = ngx_http_llmbroker_qwen_write_role(ex, w, i, message);
-    if (rc != NGX_OK) {
-        return rc;
-    }
-
-    rc = ngx_http_llmbroker_qwen_write_content(ex, w, i, message);
-    if (rc != NGX_OK) {
-        return rc;
-    }
-
-    ngx_http_llmbroker_qwen_write_raw(w, message, "name");
-    ngx_http_llmbroker_qwen_write_raw(w, message, "tool_calls");
-    ngx_http_llmbroker_qwen_write_raw(w, message, "tool_call_id");
-    ngx_http_llmbroker_qwen_write_raw(w, message, "partial");
-
-    ngx_http_llmbroker_json_close(w);
-
-    return NGX_OK;
-}
-
-
-static ngx_int_t
-ngx_http_llmbroker_qwen_write_role(ngx_http_llmbroker_exchange_t *ex,
-    ngx_http_llmbroker_json_writer_t *w, ngx_uint_t i,
-    ngx_http_llmbroker_json_t *message)
-{
-    const char                **name;
-    ngx_http_llmbroker_json_t  *role;
-
-    static const char  *names[] = {
-        "system", "user", "assistant", "tool", NULL
-    };
-
-    ngx_http_llmbroker_json_key(w, "role");
-
-    role = ngx_http_llmbroker_json_get(message, "role");
-
-    if (ngx_http_llmbroker_json_is(role, "developer")) {
-        ngx_http_llmbroker_json_text(w, "system");
-        return NGX_OK;
-    }
-
-    for (name = names; *name; name++) {
-
-        if (ngx_http_llmbroker_json_is(role, *name)) {
-            ngx_http_llmbroker_json_text(w, *name);
-            return NGX_OK;
-        }
-    }
-
-    return ngx_http_llmbroker_params_message(ex, "unsupported_value", i,
-                               "role",
-                               "This model does not support the role.");
-}
-
-
-/* always a string: text parts become lines */
-
-static ngx_int_t
-ngx_http_llmbroker_qwen_write_content(ngx_http_llmbroker_exchange_t *ex,
-    ngx_http_llmbroker_json_writer_t *w, ngx_uint_t i,
-    ngx_http_llmbroker_json_t *message)
-{
-    ngx_str_t                   inner, line;
-    ngx_http_llmbroker_json_t  *content, *part, *type, *v;
-
-    content = ngx_http_llmbroker_json_get(message, "content");
-
-    if (content == NULL || content->type == NGX_HTTP_LLMBROKER_JSON_NULL) {
-        content = ngx_http_llmbroker_json_get_type(message, "refusal",
-                                              NGX_HTTP_LLMBROKER_JSON_STRING);
-    }
-
-    ngx_http_llmbroker_json_key(w, "content");
-
-    if (content == NULL) {
-        ngx_http_llmbroker_json_text(w, "");
-        return NGX_OK;
-    }
-
-    if (content->type == NGX_HTTP_LLMBROKER_JSON_STRING) {
-        ngx_http_llmbroker_json_raw(w, &content->raw);
-        return NGX_OK;
-    }
-
-    if (content->type != NGX_HTTP_LLMBROKER_JSON_ARRAY) {
-        return ngx_http_llmbroker_params_message(ex, "invalid_type", i,
-                                   "content",
-                                   "The content must be text or an array.");
-    }
-
-    ngx_str_set(&line, "\\n");
-
-    ngx_http_llmbroker_json_open_string(w);
-
-    for (part = content->child; part; part = part->next) {
-
-        type = ngx_http_llmbroker_json_get(part, "type");
-        v = NULL;
-
-        if (ngx_http_llmbroker_json_is(type, "text")) {
-            v = ngx_http_llmbroker_json_get_type(part, "text",
-                                              NGX_HTTP_LLMBROKER_JSON_STRING);
-
-        } else if (ngx_http_llmbroker_json_is(type, "refusal")) {
-            v = ngx_http_llmbroker_json_get_type(part, "refusal",
-                                              NGX_HTTP_LLMBROKER_JSON_STRING);
-        }
-
-        if (v == NULL) {
-            return ngx_http_llmbroker_params_message(ex, "unsupported_value",
-                                       i, "content",
-                                       "This model does not support a part "
-                                       "of the content.");
-        }
-
-        if (part != content->child) {
-            ngx_http_llmbroker_json_inner_piece(w, &line);
-        }
-
-        inner = ngx_http_llmbroker_json_inner(v);
-        ngx_http_llmbroker_json_inner_piece(w, &inner);
-    }
-
-    ngx_http_llmbroker_json_close_string(w);
-
-    return NGX_OK;
-}
-
-
-static ngx_int_t
-ngx_http_llmbroker_qwen_check_message(ngx_http_llmbroker_exchange_t *ex,
-    ngx_uint_t i, ngx_http_llmbroker_json_t *message)
-{
-    const char                **name;
-    ngx_http_llmbroker_json_t  *v;
-
-    static const char  *names[] = { "audio", "function_call", NULL };
-
-    if (message->type != NGX_HTTP_LLMBROKER_JSON_OBJECT) {
-        return ngx_http_llmbroker_params_message(ex, "invalid_type", i, NULL,
-                                   "A message must be an object.");
-    }
-
-    for (name = names; *name; name++) {
-        v = ngx_http_llmbroker_json_get(message, *name);
-
-        if (v && v->type != NGX_HTTP_LLMBROKER_JSON_NULL) {
-            return ngx_http_llmbroker_params_message(ex, "unsupported_value",
-                                       i, *name,
-                                       "This model does not support the "
-                                       "parameter.");
-        }
-    }
-
-    v = ngx_http_llmbroker_json_get(message, "tool_calls");
-
-    for (v = v ? v->child : NULL; v; v = v->next) {
-
-        if (ngx_http_llmbroker_json_get(v, "function") == NULL) {
-            return ngx_http_llmbroker_params_message(ex, "unsupported_value",
-                                       i, "tool_calls",
-                                       "A tool call must be of a function.");
-        }
-    }
-
-    return ngx_http_llmbroker_params_check(ex, message,
-                                       ngx_http_llmbroker_qwen_message_rules);
-}
-
-
-static ngx_int_t
-ngx_http_llmbroker_qwen_check_tools(ngx_http_llmbroker_exchange_t *ex)
-{
-    ngx_int_t                   rc;
-    ngx_http_llmbroker_json_t  *v;
 
     v = ngx_http_llmbroker_json_get(ex->request, "modalities");
 
@@ -444,23 +178,47 @@ ngx_http_llmbroker_qwen_check_tools(ngx_http_llmbroker_exchange_t *ex)
         }
     }
 
-    rc = ngx_http_llmbroker_params_get(ex, "tools",
-                                       NGX_HTTP_LLMBROKER_JSON_ARRAY, &v);
+    rc = ngx_http_llmbroker_qwen_tools(b);
     if (rc != NGX_OK) {
         return rc;
     }
 
-    for (v = v ? v->child : NULL; v; v = v->next) {
+    rc = ngx_http_llmbroker_qwen_check_messages(b);
+    if (rc != NGX_OK) {
+        return rc;
+    }
 
-        if (ngx_http_llmbroker_json_get_type(v, "function",
-                                             NGX_HTTP_LLMBROKER_JSON_OBJECT)
-            == NULL)
-        {
-            return ngx_http_llmbroker_fault(ex, 400, "unsupported_value",
-                                   "tools",
-                                   "This model supports functions as tools "
-                                   "only.");
-        }
+    return ngx_http_llmbroker_qwen_check_n(b);
+}
+
+
+/* C8: where DashScope would answer with one choice in silence */
+
+static ngx_int_t
+ngx_http_llmbroker_qwen_check_n(ngx_http_llmbroker_qwen_build_t *b)
+{
+    ngx_int_t                   rc, n;
+    ngx_http_llmbroker_json_t  *v;
+
+    rc = ngx_http_llmbroker_params_get(b->ex, "n",
+                                       NGX_HTTP_LLMBROKER_JSON_NUMBER, &v);
+    if (rc != NGX_OK || v == NULL) {
+        return rc;
+    }
+
+    n = ngx_http_llmbroker_json_int(v, 0);
+
+    if (n < 1) {
+        return ngx_http_llmbroker_fault(b->ex, 400, "invalid_value", "n",
+                               "The parameter must be at least 1.");
+    }
+
+    if (n > NGX_HTTP_LLMBROKER_QWEN_CHOICES
+        || (n > 1 && (b->media || b->functions.nelts)))
+    {
+        return ngx_http_llmbroker_fault(b->ex, 400, "unsupported_value", "n",
+                               "This model gives at most 4 choices, and one "
+                               "where tools or media are used.");
     }
 
     return NGX_OK;
@@ -468,15 +226,62 @@ ngx_http_llmbroker_qwen_check_tools(ngx_http_llmbroker_exchange_t *ex)
 
 
 static ngx_int_t
-ngx_http_llmbroker_qwen_write_parameters(ngx_http_llmbroker_exchange_t *ex,
-    ngx_http_llmbroker_json_writer_t *w)
+ngx_http_llmbroker_qwen_write(ngx_http_llmbroker_qwen_build_t *b)
 {
-    ngx_int_t                   rc, max;
-    const char                **name;
-    ngx_http_llmbroker_json_t  *v;
+    ngx_int_t                          rc;
+    ngx_str_t                          model;
+    ngx_http_llmbroker_json_writer_t  *w;
+
+    w = &b->w;
+    model = b->ex->target->inner_model;
+
+    ngx_http_llmbroker_json_open(w);
+
+    ngx_http_llmbroker_json_key(w, "model");
+    ngx_http_llmbroker_json_open_string(w);
+    ngx_http_llmbroker_json_inner_piece(w, &model);
+    ngx_http_llmbroker_json_close_string(w);
+
+    ngx_http_llmbroker_json_key(w, "input");
+    ngx_http_llmbroker_json_open(w);
+
+    rc = ngx_http_llmbroker_qwen_write_messages(b);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    ngx_http_llmbroker_json_close(w);
+
+    ngx_http_llmbroker_json_key(w, "parameters");
+    ngx_http_llmbroker_json_open(w);
+
+    rc = ngx_http_llmbroker_qwen_write_parameters(b);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    ngx_http_llmbroker_json_close(w);
+    ngx_http_llmbroker_json_close(w);
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_llmbroker_qwen_write_parameters(ngx_http_llmbroker_qwen_build_t *b)
+{
+    ngx_int_t                          rc, max;
+    const char                       **name;
+    ngx_http_llmbroker_exchange_t     *ex;
+    ngx_http_llmbroker_json_writer_t  *w;
+
+    ex = b->ex;
+    w = &b->w;
 
     ngx_http_llmbroker_json_key(w, "result_format");
     ngx_http_llmbroker_json_text(w, "message");
+
+    /* N4 */
 
     if (ex->stream) {
         ngx_http_llmbroker_json_key(w, "incremental_output");
@@ -502,19 +307,22 @@ ngx_http_llmbroker_qwen_write_parameters(ngx_http_llmbroker_exchange_t *ex,
         ngx_http_llmbroker_qwen_write_raw(w, ex->request, *name);
     }
 
+    rc = ngx_http_llmbroker_qwen_write_logprobs(ex, w);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    rc = ngx_http_llmbroker_qwen_write_search(ex, w);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
     rc = ngx_http_llmbroker_qwen_write_thinking(ex, w);
     if (rc != NGX_OK) {
         return rc;
     }
 
-    v = ngx_http_llmbroker_json_get(ex->request, "tools");
-
-    if (ex->call == NGX_HTTP_LLMBROKER_CHAT && v && v->n) {
-        ngx_http_llmbroker_qwen_write_raw(w, ex->request, "tools");
-        ngx_http_llmbroker_qwen_write_raw(w, ex->request, "tool_choice");
-        ngx_http_llmbroker_qwen_write_raw(w, ex->request,
-                                          "parallel_tool_calls");
-    }
+    ngx_http_llmbroker_qwen_write_tools(b);
 
     return NGX_OK;
 }
@@ -571,15 +379,120 @@ ngx_http_llmbroker_qwen_write_sampling(ngx_http_llmbroker_exchange_t *ex,
 }
 
 
+/* a completion's number is not the switch of a chat */
+
+static ngx_int_t
+ngx_http_llmbroker_qwen_write_logprobs(ngx_http_llmbroker_exchange_t *ex,
+    ngx_http_llmbroker_json_writer_t *w)
+{
+    ngx_int_t                   rc;
+    ngx_str_t                   name;
+    ngx_http_llmbroker_json_t  *v;
+
+    if (ex->call != NGX_HTTP_LLMBROKER_CHAT) {
+        return NGX_OK;
+    }
+
+    rc = ngx_http_llmbroker_params_get(ex, "logprobs",
+                                       NGX_HTTP_LLMBROKER_JSON_BOOL, &v);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    ngx_http_llmbroker_qwen_write_raw(w, ex->request, "logprobs");
+
+    rc = ngx_http_llmbroker_params_get(ex, "top_logprobs",
+                                       NGX_HTTP_LLMBROKER_JSON_NUMBER, &v);
+    if (rc != NGX_OK || v == NULL) {
+        return rc;
+    }
+
+    ngx_http_llmbroker_json_key(w, "top_logprobs");
+
+    if (ngx_http_llmbroker_json_int(v, 0) <= NGX_HTTP_LLMBROKER_QWEN_PROBS) {
+        ngx_http_llmbroker_json_raw(w, &v->raw);
+        return NGX_OK;
+    }
+
+    ngx_http_llmbroker_json_number(w, NGX_HTTP_LLMBROKER_QWEN_PROBS);
+
+    ngx_str_set(&name, "top_logprobs");
+
+    return ngx_http_llmbroker_dropped(ex, &name);
+}
+
+
+/* R14: the search is DashScope's, which does not ask where the user is */
+
+static ngx_int_t
+ngx_http_llmbroker_qwen_write_search(ngx_http_llmbroker_exchange_t *ex,
+    ngx_http_llmbroker_json_writer_t *w)
+{
+    ngx_int_t                   rc;
+    ngx_str_t                   name;
+    ngx_http_llmbroker_json_t  *options, *v;
+    u_char                      buf[64];
+
+    options = NULL;
+
+    if (ex->call == NGX_HTTP_LLMBROKER_CHAT) {
+        rc = ngx_http_llmbroker_params_get(ex, "web_search_options",
+                                           NGX_HTTP_LLMBROKER_JSON_OBJECT,
+                                           &options);
+        if (rc != NGX_OK) {
+            return rc;
+        }
+    }
+
+    if (options && ngx_http_llmbroker_json_get(ex->request, "enable_search")
+                   == NULL)
+    {
+        ngx_http_llmbroker_json_key(w, "enable_search");
+        ngx_http_llmbroker_json_bool(w, 1);
+    }
+
+    ngx_http_llmbroker_qwen_write_raw(w, ex->request, "enable_search");
+
+    if (options && ngx_http_llmbroker_json_get(ex->request, "search_options")
+                   == NULL)
+    {
+        ngx_http_llmbroker_json_key(w, "search_options");
+        ngx_http_llmbroker_json_open(w);
+        ngx_http_llmbroker_json_key(w, "enable_source");
+        ngx_http_llmbroker_json_bool(w, 1);
+        ngx_http_llmbroker_json_close(w);
+    }
+
+    ngx_http_llmbroker_qwen_write_raw(w, ex->request, "search_options");
+
+    for (v = options ? options->child : NULL; v; v = v->next) {
+        name.data = buf;
+        name.len = ngx_snprintf(buf, sizeof(buf), "web_search_options.%V",
+                                &v->key)
+                   - buf;
+
+        if (v->type != NGX_HTTP_LLMBROKER_JSON_NULL
+            && ngx_http_llmbroker_dropped(ex, &name) != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
 static ngx_int_t
 ngx_http_llmbroker_qwen_write_thinking(ngx_http_llmbroker_exchange_t *ex,
     ngx_http_llmbroker_json_writer_t *w)
 {
-    ngx_int_t                   rc, budget;
-    ngx_str_t                   name;
-    ngx_http_llmbroker_json_t  *effort, *enable;
+    ngx_int_t                               rc, budget;
+    ngx_str_t                               name;
+    ngx_http_llmbroker_json_t              *effort, *enable;
+    const ngx_http_llmbroker_qwen_model_t  *model;
 
     effort = NULL;
+    model = ex->target->abilities;
 
     if (ex->call == NGX_HTTP_LLMBROKER_CHAT) {
         rc = ngx_http_llmbroker_params_get(ex, "reasoning_effort",
@@ -595,6 +508,14 @@ ngx_http_llmbroker_qwen_write_thinking(ngx_http_llmbroker_exchange_t *ex,
 
     if (enable || effort == NULL) {
         ngx_http_llmbroker_qwen_write_raw(w, ex->request, "enable_thinking");
+
+        /* C1 */
+
+        if (enable == NULL && model->quiet && !ex->stream) {
+            ngx_http_llmbroker_json_key(w, "enable_thinking");
+            ngx_http_llmbroker_json_bool(w, 0);
+        }
+
         ngx_http_llmbroker_qwen_write_raw(w, ex->request, "thinking_budget");
 
         if (effort) {
@@ -636,7 +557,7 @@ ngx_http_llmbroker_qwen_write_thinking(ngx_http_llmbroker_exchange_t *ex,
 
 /* nothing for what is absent or null */
 
-static void
+void
 ngx_http_llmbroker_qwen_write_raw(ngx_http_llmbroker_json_writer_t *w,
     ngx_http_llmbroker_json_t *object, const char *name)
 {

@@ -193,11 +193,12 @@ test_messages(void)
            "\"function\":{\"name\":\"f\",\"arguments\":\"{}\"}}]},"
            "{\"role\":\"tool\",\"tool_call_id\":\"c\",\"content\":\"r\"}]}",
            MESSAGES("{\"role\":\"assistant\",\"content\":\"\","
+           "\"reasoning_content\":\"hm\","
            "\"tool_calls\":[{\"id\":\"c\",\"type\":\"function\","
            "\"function\":{\"name\":\"f\",\"arguments\":\"{}\"}}]},"
            "{\"role\":\"tool\",\"content\":\"r\",\"tool_call_id\":\"c\"}"),
            "calls and results");
-    drops("reasoning_content", "reasoning is not replayed");
+    drops("", "reasoning is replayed");
 }
 
 
@@ -213,9 +214,9 @@ test_parameters(void)
            ANSWER(",\"max_tokens\":6,\"temperature\":0.70,\"top_p\":0.5,"
                   "\"top_k\":3,\"n\":2,\"seed\":1,\"stop\":[\"a\"],"
                   "\"presence_penalty\":1,\"frequency_penalty\":1.0,"
-                  "\"repetition_penalty\":1.1,\"enable_search\":true,"
-                  "\"search_options\":{},"
-                  "\"response_format\":{\"type\":\"json_object\"}"),
+                  "\"repetition_penalty\":1.1,"
+                  "\"response_format\":{\"type\":\"json_object\"},"
+                  "\"enable_search\":true,\"search_options\":{}"),
            "parameters by the same names");
     drops("", "nothing is lost");
 
@@ -224,10 +225,10 @@ test_parameters(void)
            "the ends of the ranges (C7)");
     builds(ASK(",\"temperature\":null,\"top_p\":null,\"stop\":null,"
                "\"seed\":null"), ANSWER(""), "null is nothing");
-    builds(ASK(",\"user\":\"u\",\"logit_bias\":{},\"logprobs\":true,"
+    builds(ASK(",\"user\":\"u\",\"logit_bias\":{},\"metadata\":{},"
                "\"store\":false,\"x\":1,\"stream_options\":{}"), ANSWER(""),
            "what it does not have");
-    drops("user, logit_bias, logprobs, x", "is told");
+    drops("user, logit_bias, metadata, x", "is told");
 }
 
 
@@ -244,7 +245,7 @@ test_tools(void)
     builds(ASK(",\"tools\":[],\"tool_choice\":\"auto\""), ANSWER(""),
            "no tools, no choice");
     builds(ASK(",\"tools\":[{\"type\":\"custom\",\"custom\":{}}]"),
-           "400 unsupported_value tools", "a custom tool");
+           "400 invalid_value tools", "a custom tool without a name");
     builds(ASK(",\"tools\":7"), "400 invalid_type tools", "no array");
 }
 
@@ -279,28 +280,28 @@ test_refused(void)
     builds("{}", "400 invalid_value messages", "none");
     builds("{\"messages\":{}}", "400 invalid_type messages", "no array");
     builds(MESSAGE("[]"), "400 invalid_type messages[1]", "no object");
-    builds(MESSAGE("{\"role\":\"function\"}"),
+    builds(MESSAGE("{\"role\":\"critic\"}"),
            "400 unsupported_value messages[1].role", "an unknown role");
     builds(MESSAGE("{\"role\":\"user\",\"content\":7}"),
            "400 invalid_type messages[1].content", "a number");
-    builds(MESSAGE("{\"role\":\"user\",\"content\":[{\"type\":\"image_url\","
-                   "\"image_url\":{\"url\":\"https://x.example/\"}}]}"),
-           "400 unsupported_value messages[1].content", "an image");
+    builds(MESSAGE("{\"role\":\"user\",\"content\":[{\"type\":\"file\","
+                   "\"file\":{\"file_id\":\"f\"}}]}"),
+           "400 unsupported_value messages[1].content", "a file");
     builds(MESSAGE("{\"role\":\"user\",\"content\":[{\"type\":\"text\","
                    "\"text\":7}]}"),
            "400 unsupported_value messages[1].content", "no text");
     builds(MESSAGE("{\"role\":\"assistant\",\"audio\":{}}"),
            "400 unsupported_value messages[1].audio", "audio");
     builds(MESSAGE("{\"role\":\"assistant\",\"function_call\":{}}"),
-           "400 unsupported_value messages[1].function_call",
-           "a legacy call");
+           "400 invalid_value messages[1].function_call",
+           "a legacy call without a name");
     builds(MESSAGE("{\"role\":\"assistant\",\"tool_calls\":[{\"type\":"
                    "\"custom\"}]}"),
-           "400 unsupported_value messages[1].tool_calls", "a custom call");
+           "400 unsupported_value messages[1].tool_calls", "no call at all");
     builds(ASK(",\"modalities\":[\"audio\"]"),
            "400 unsupported_value modalities", "audio answers");
-    builds(ASK(",\"functions\":[{}]"), "400 unsupported_value functions",
-           "legacy functions");
+    builds(ASK(",\"functions\":[{}]"), "400 invalid_value tools",
+           "a legacy function without a name");
     builds(ASK(",\"max_tokens\":0"), "400 invalid_value max_tokens", "0");
 }
 
