@@ -225,7 +225,7 @@ ngx_http_llmbroker_answer_member(ngx_http_llmbroker_exchange_t *ex,
     ngx_http_llmbroker_answer_lit(a, "\"");
     ngx_http_llmbroker_answer_put(a, name, ngx_strlen(name));
     ngx_http_llmbroker_answer_lit(a, "\":");
-    ngx_http_llmbroker_answer_str(a, raw);
+    ngx_http_llmbroker_answer_raw(a, raw);
 
     return ngx_http_llmbroker_answer_close(ex, choice, NULL);
 }
@@ -235,7 +235,7 @@ ngx_int_t
 ngx_http_llmbroker_answer_top(ngx_http_llmbroker_exchange_t *ex,
     const char *name, ngx_str_t *raw)
 {
-    u_char                       *p;
+    u_char                       *p, *last;
     size_t                        len;
     ngx_str_t                     top;
     ngx_http_llmbroker_answer_t  *a;
@@ -258,6 +258,15 @@ ngx_http_llmbroker_answer_top(ngx_http_llmbroker_exchange_t *ex,
     p = ngx_cpymem(p, name, len);
     *p++ = '"'; *p++ = ':';
     ngx_memcpy(p, raw->data, raw->len);
+
+    /* the end of a line would end an event */
+
+    for (last = p + raw->len; p < last; p++) {
+
+        if (*p == CR || *p == LF) {
+            *p = ' ';
+        }
+    }
 
     a->tops = top;
 
@@ -564,7 +573,7 @@ ngx_http_llmbroker_answer_item(ngx_http_llmbroker_exchange_t *ex,
         ngx_http_llmbroker_answer_lit(a, "\"annotations\":[");
     }
 
-    ngx_http_llmbroker_answer_str(a, raw);
+    ngx_http_llmbroker_answer_raw(a, raw);
     ngx_http_llmbroker_answer_lit(a, "]");
 
     return ngx_http_llmbroker_answer_close(ex, n, NULL);

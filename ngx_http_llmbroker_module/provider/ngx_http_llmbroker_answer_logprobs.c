@@ -235,7 +235,7 @@ ngx_http_llmbroker_answer_add_raw(ngx_http_llmbroker_out_t *out,
         return NGX_ERROR;
     }
 
-    return ngx_http_llmbroker_out_copy(out, raw->data, raw->len);
+    return ngx_http_llmbroker_answer_line(out, raw);
 }
 
 

@@ -478,6 +478,6 @@ ngx_http_llmbroker_answer_extra(ngx_http_llmbroker_answer_t *a,
 {
     if (tool->extra.len) {
         ngx_http_llmbroker_answer_lit(a, ",\"extra_content\":");
-        ngx_http_llmbroker_answer_str(a, &tool->extra);
+        ngx_http_llmbroker_answer_raw(a, &tool->extra);
     }
 }

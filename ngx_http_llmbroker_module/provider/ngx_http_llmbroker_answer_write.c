@@ -38,6 +38,45 @@ ngx_http_llmbroker_answer_str(ngx_http_llmbroker_answer_t *a, ngx_str_t *text)
 
 
 void
+ngx_http_llmbroker_answer_raw(ngx_http_llmbroker_answer_t *a, ngx_str_t *raw)
+{
+    if (!a->failed && ngx_http_llmbroker_answer_line(a->out, raw) != NGX_OK) {
+        a->failed = 1;
+    }
+}
+
+
+ngx_int_t
+ngx_http_llmbroker_answer_line(ngx_http_llmbroker_out_t *out, ngx_str_t *raw)
+{
+    u_char  *p, *start, *last;
+
+    p = raw->data;
+    last = p + raw->len;
+
+    while (p < last) {
+        start = p;
+
+        while (p < last && *p != CR && *p != LF) {
+            p++;
+        }
+
+        if (p > start
+            && ngx_http_llmbroker_out_copy(out, start, p - start) != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+
+        while (p < last && (*p == CR || *p == LF)) {
+            p++;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+void
 ngx_http_llmbroker_answer_number(ngx_http_llmbroker_answer_t *a, ngx_int_t n)
 {
     u_char  *last;

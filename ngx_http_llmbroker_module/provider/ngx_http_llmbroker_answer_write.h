@@ -86,6 +86,15 @@ void ngx_http_llmbroker_answer_number(ngx_http_llmbroker_answer_t *a,
     ngx_int_t n);
 
 /*
+ * A whole JSON value without the ends of lines that may be between its tokens:
+ * they would end an event of a stream.  _line returns NGX_OK, NGX_ERROR.
+ */
+void ngx_http_llmbroker_answer_raw(ngx_http_llmbroker_answer_t *a,
+    ngx_str_t *raw);
+ngx_int_t ngx_http_llmbroker_answer_line(ngx_http_llmbroker_out_t *out,
+    ngx_str_t *raw);
+
+/*
  * A chunk of choice n: open, the inside of the delta or, of a completions
  * call, of the text; close.
  */

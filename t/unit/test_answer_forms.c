@@ -25,6 +25,7 @@ static void test_extra(void);
 static void test_legacy(void);
 static void test_members(void);
 static void test_tops(void);
+static void test_lines(void);
 static void test_logprobs(void);
 static void test_echo(void);
 static void test_parts(void);
@@ -53,6 +54,7 @@ main(void)
     test_legacy();
     test_members();
     test_tops();
+    test_lines();
     test_logprobs();
     test_echo();
     test_parts();
@@ -278,6 +280,47 @@ test_tops(void)
        != NULL, "members of every chunk");
     ok(strstr(ex_answer(), "[],\"system_fingerprint\":\"fp\",\"usage\":{")
        != NULL, "and of the usage chunk");
+}
+
+
+/* values that are written in several lines must not end an event */
+
+static void
+test_lines(void)
+{
+    char        *p;
+    ngx_str_t    raw, id, name;
+    ngx_uint_t   bad;
+
+    start(CHAT, 1);
+    ex.usage_wanted = 1;
+
+    raw = str("{\n\"a\":\r\n[\n\n1.00,\r2\n]}");
+    id = str("t");
+    name = str("f");
+
+    ngx_http_llmbroker_answer_top(&ex, "top", &raw);
+    ngx_http_llmbroker_answer_member(&ex, 0, "extra", &raw);
+    ngx_http_llmbroker_answer_block(&ex, 0, &raw);
+    ngx_http_llmbroker_answer_annotation(&ex, 0, &raw);
+    ngx_http_llmbroker_answer_tool_extra(&ex, 0, 0, &id, &name, &raw);
+    logprobs("{\n\"content\":\n[\n{\n\"token\":\n\"x\"\n}\n]\n}");
+    finish("stop");
+    end();
+
+    bad = 0;
+
+    for (p = strpbrk(ex_answer(), "\r\n"); p; p = strpbrk(p, "\r\n")) {
+        bad += (p[0] != '\n' || p[1] != '\n'
+                || (p[2] && strncmp(&p[2], "data: ", 6) != 0));
+        p += 2;
+    }
+
+    is(bad, 0, "each event is one line");
+    ok(strstr(ex_answer(), "\"extra\":{\"a\":[1.00,2]}}") != NULL,
+       "with the values in it");
+    ok(strstr(ex_answer(), "{\"content\":[{\"token\":\"x\"}],") != NULL,
+       "and log probabilities");
 }
 
 
