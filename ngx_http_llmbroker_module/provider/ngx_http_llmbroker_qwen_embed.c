@@ -9,6 +9,7 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 
+#include "provider/ngx_http_llmbroker_embedding.h"
 #include "provider/ngx_http_llmbroker_params.h"
 #include "provider/ngx_http_llmbroker_qwen.h"
 
@@ -29,12 +30,8 @@ static ngx_int_t ngx_http_llmbroker_qwen_write_list(
     ngx_http_llmbroker_exchange_t *ex, ngx_http_llmbroker_json_t **place,
     ngx_uint_t n);
 static ngx_int_t ngx_http_llmbroker_qwen_write_element(
-    ngx_http_llmbroker_exchange_t *ex, ngx_uint_t i,
-    ngx_http_llmbroker_json_t *element);
-static ngx_int_t ngx_http_llmbroker_qwen_write_member(
-    ngx_http_llmbroker_exchange_t *ex, ngx_http_llmbroker_json_t *v);
-static ngx_int_t ngx_http_llmbroker_qwen_put(
-    ngx_http_llmbroker_exchange_t *ex, const char *text);
+    ngx_http_llmbroker_exchange_t *ex, ngx_http_llmbroker_json_writer_t *w,
+    ngx_uint_t i, ngx_http_llmbroker_json_t *element);
 
 
 static const ngx_http_llmbroker_rule_t
@@ -79,11 +76,12 @@ ngx_http_llmbroker_qwen_embed(ngx_http_llmbroker_exchange_t *ex)
     v = ngx_http_llmbroker_json_get(ex->request, "encoding_format");
 
     if (v && v->type != NGX_HTTP_LLMBROKER_JSON_NULL
-        && !ngx_http_llmbroker_json_is(v, "float"))
+        && !ngx_http_llmbroker_json_is(v, "float")
+        && !ngx_http_llmbroker_json_is(v, "base64"))
     {
-        return ngx_http_llmbroker_fault(ex, 400, "unsupported_value",
+        return ngx_http_llmbroker_fault(ex, 400, "invalid_value",
                                "encoding_format",
-                               "This model answers with numbers only.");
+                               "The value of the parameter is unknown.");
     }
 
     ngx_http_llmbroker_json_write_start(&w, ex->body);
@@ -276,42 +274,49 @@ static ngx_int_t
 ngx_http_llmbroker_qwen_write_list(ngx_http_llmbroker_exchange_t *ex,
     ngx_http_llmbroker_json_t **place, ngx_uint_t n)
 {
-    u_char      *p;
-    ngx_int_t    rc;
-    ngx_uint_t   i;
-    u_char       buf[sizeof("}],\"model\":\"\",\"usage\":{\"prompt_tokens\":,"
-                            "\"total_tokens\":}}") + 2 * NGX_INT_T_LEN];
+    ngx_int_t                         rc, done;
+    ngx_str_t                         model;
+    ngx_uint_t                        i;
+    ngx_http_llmbroker_json_writer_t  w;
 
-    if (ngx_http_llmbroker_qwen_put(ex, "{\"object\":\"list\",\"data\":[")
-        != NGX_OK)
-    {
-        return NGX_ERROR;
+    model = ex->target->inner_model;
+
+    ngx_http_llmbroker_json_write_start(&w, ex->out);
+    ngx_http_llmbroker_json_write_refer(&w);
+
+    ngx_http_llmbroker_json_open(&w);
+    ngx_http_llmbroker_json_key(&w, "object");
+    ngx_http_llmbroker_json_text(&w, "list");
+    ngx_http_llmbroker_json_key(&w, "data");
+    ngx_http_llmbroker_json_open_array(&w);
+
+    rc = NGX_OK;
+
+    for (i = 0; i < n && rc == NGX_OK; i++) {
+        rc = ngx_http_llmbroker_qwen_write_element(ex, &w, i, place[i]);
     }
 
-    for (i = 0; i < n; i++) {
-        rc = ngx_http_llmbroker_qwen_write_element(ex, i, place[i]);
-        if (rc != NGX_OK) {
-            return rc;
-        }
+    ngx_http_llmbroker_json_close_array(&w);
+    ngx_http_llmbroker_json_key(&w, "model");
+    ngx_http_llmbroker_json_open_string(&w);
+    ngx_http_llmbroker_json_inner_piece(&w, &model);
+    ngx_http_llmbroker_json_close_string(&w);
+
+    if (ex->usage.total != -1) {
+        ngx_http_llmbroker_json_key(&w, "usage");
+        ngx_http_llmbroker_json_open(&w);
+        ngx_http_llmbroker_json_key(&w, "prompt_tokens");
+        ngx_http_llmbroker_json_number(&w, ex->usage.prompt);
+        ngx_http_llmbroker_json_key(&w, "total_tokens");
+        ngx_http_llmbroker_json_number(&w, ex->usage.total);
+        ngx_http_llmbroker_json_close(&w);
     }
 
-    if (ngx_http_llmbroker_qwen_put(ex, "],\"model\":\"") != NGX_OK
-        || ngx_http_llmbroker_out_copy(ex->out, ex->target->inner_model.data,
-                                       ex->target->inner_model.len)
-           != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
+    ngx_http_llmbroker_json_close(&w);
 
-    if (ex->usage.total == -1) {
-        return ngx_http_llmbroker_qwen_put(ex, "\"}");
-    }
+    done = ngx_http_llmbroker_json_write_end(&w);
 
-    p = ngx_sprintf(buf, "\",\"usage\":{\"prompt_tokens\":%i,"
-                    "\"total_tokens\":%i}}",
-                    ex->usage.prompt, ex->usage.total);
-
-    return ngx_http_llmbroker_out_copy(ex->out, buf, p - buf);
+    return rc != NGX_OK ? rc : done;
 }
 
 
@@ -319,72 +324,47 @@ ngx_http_llmbroker_qwen_write_list(ngx_http_llmbroker_exchange_t *ex,
 
 static ngx_int_t
 ngx_http_llmbroker_qwen_write_element(ngx_http_llmbroker_exchange_t *ex,
-    ngx_uint_t i, ngx_http_llmbroker_json_t *element)
+    ngx_http_llmbroker_json_writer_t *w, ngx_uint_t i,
+    ngx_http_llmbroker_json_t *element)
 {
-    u_char                     *p;
     ngx_int_t                   rc;
-    ngx_http_llmbroker_json_t  *v;
-    u_char                      buf[sizeof(",{\"object\":\"embedding\","
-                                           "\"index\":") + NGX_INT_T_LEN];
+    ngx_http_llmbroker_json_t  *v, *vector, *index;
 
-    p = ngx_sprintf(buf, "%s{\"object\":\"embedding\",\"index\":%ui",
-                    i ? "," : "", i);
+    vector = ngx_http_llmbroker_json_get(element, "embedding");
+    index = ngx_http_llmbroker_json_get(element, "text_index");
 
-    rc = ngx_http_llmbroker_out_copy(ex->out, buf, p - buf);
-    if (rc != NGX_OK) {
-        return rc;
+    ngx_http_llmbroker_json_open(w);
+    ngx_http_llmbroker_json_key(w, "object");
+    ngx_http_llmbroker_json_text(w, "embedding");
+    ngx_http_llmbroker_json_key(w, "index");
+    ngx_http_llmbroker_json_number(w, i);
+
+    /* only who asks for a sparse vector may get no other */
+
+    if (vector == NULL
+        && ngx_http_llmbroker_json_get(ex->request, "output_type") == NULL)
+    {
+        return ngx_http_llmbroker_qwen_bad_list(ex);
     }
 
-    for (v = element->child; v; v = v->next) {
-        rc = ngx_http_llmbroker_qwen_write_member(ex, v);
+    if (vector) {
+        ngx_http_llmbroker_json_key(w, "embedding");
+
+        rc = ngx_http_llmbroker_embedding_vector(ex, w, vector);
         if (rc != NGX_OK) {
             return rc;
         }
     }
 
-    return ngx_http_llmbroker_qwen_put(ex, "}");
-}
+    for (v = element->child; v; v = v->next) {
 
-
-static ngx_int_t
-ngx_http_llmbroker_qwen_write_member(ngx_http_llmbroker_exchange_t *ex,
-    ngx_http_llmbroker_json_t *v)
-{
-    size_t      i;
-    ngx_str_t  *key;
-
-    key = &v->key;
-
-    if (key->len == sizeof("text_index") - 1
-        && ngx_memcmp(key->data, "text_index", key->len) == 0)
-    {
-        return NGX_OK;
-    }
-
-    /* a name that would have to be escaped is none of DashScope's */
-
-    for (i = 0; i < key->len; i++) {
-
-        if (key->data[i] < ' ' || key->data[i] == '"' || key->data[i] == '\\')
-        {
-            return NGX_OK;
+        if (v != vector && v != index) {
+            ngx_http_llmbroker_json_key_str(w, &v->key);
+            ngx_http_llmbroker_json_raw(w, &v->raw);
         }
     }
 
-    if (ngx_http_llmbroker_qwen_put(ex, ",\"") != NGX_OK
-        || ngx_http_llmbroker_out_copy(ex->out, key->data, key->len) != NGX_OK
-        || ngx_http_llmbroker_qwen_put(ex, "\":") != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
+    ngx_http_llmbroker_json_close(w);
 
-    return ngx_http_llmbroker_out_refer(ex->out, v->raw.data, v->raw.len);
-}
-
-
-static ngx_int_t
-ngx_http_llmbroker_qwen_put(ngx_http_llmbroker_exchange_t *ex,
-    const char *text)
-{
-    return ngx_http_llmbroker_out_copy(ex->out, text, ngx_strlen(text));
+    return NGX_OK;
 }
