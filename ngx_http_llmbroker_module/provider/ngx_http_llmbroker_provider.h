@@ -290,7 +290,9 @@ struct ngx_http_llmbroker_dialect_s {
 typedef enum {
     NGX_HTTP_LLMBROKER_ADAPT_DROP = 0,    /* and named as dropped */
     NGX_HTTP_LLMBROKER_ADAPT_RENAME,      /* to "to", unless that is there */
-    NGX_HTTP_LLMBROKER_ADAPT_ONE          /* 400 unless it is 1 or null */
+    NGX_HTTP_LLMBROKER_ADAPT_ONE,         /* 400 unless it is 1 or null */
+    NGX_HTTP_LLMBROKER_ADAPT_LEAST,       /* "to" in place of less */
+    NGX_HTTP_LLMBROKER_ADAPT_MOST         /* "to" in place of more */
 } ngx_http_llmbroker_adapt_e;
 
 

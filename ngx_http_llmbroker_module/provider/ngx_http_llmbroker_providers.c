@@ -132,6 +132,25 @@ static const ngx_http_llmbroker_adapt_t  ngx_http_llmbroker_ollama_adapt[] = {
 };
 
 
+/* C6, C7: of the compatible mode */
+
+static const ngx_http_llmbroker_adapt_t  ngx_http_llmbroker_qwen_adapt[] = {
+    { ngx_string("max_completion_tokens"),
+      NGX_HTTP_LLMBROKER_ADAPT_RENAME,
+      ngx_string("max_tokens") },
+
+    { ngx_string("temperature"),
+      NGX_HTTP_LLMBROKER_ADAPT_MOST,
+      ngx_string("1.99") },
+
+    { ngx_string("top_p"),
+      NGX_HTTP_LLMBROKER_ADAPT_LEAST,
+      ngx_string("0.000001") },
+
+    ngx_http_llmbroker_adapt_end
+};
+
+
 /*
  * name, alias, default base URL, dialect, a base path's end and the dialect
  * of it, calls, adapt, configure, usage_unasked
@@ -168,7 +187,7 @@ const ngx_http_llmbroker_provider_t  ngx_http_llmbroker_providers[] = {
       ngx_string("/compatible-mode/v1"),
       &ngx_http_llmbroker_openai,
       0,
-      NULL,
+      ngx_http_llmbroker_qwen_adapt,
       NULL,
       0 },
 
