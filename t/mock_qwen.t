@@ -153,3 +153,48 @@ POST /api/v1/services/aigc/text-generation/generation
 {"model":"m"}
 --- error_code: 400
 --- response_body_like: ^\{"code":"BadRequest.EmptyInput"
+
+
+
+=== TEST 14: multimodal generation has parts
+--- request
+POST /api/v1/services/aigc/multimodal-generation/generation
+{"model":"m","input":{"messages":[{"role":"user","content":[{"image":"u"},{"text":"a b"}]}]},"parameters":{}}
+--- response_body_like: ^\{"output":\{"choices":\[\{"message":\{"content":\[\{"text":"echo: a b"\}\],"role":"assistant"\}
+
+
+
+=== TEST 15: and takes nothing else
+--- request
+POST /api/v1/services/aigc/multimodal-generation/generation
+{"model":"m","input":{"messages":[{"role":"user","content":"a b"}]},"parameters":{}}
+--- error_code: 400
+--- response_body_like: ^\{"code":"InvalidParameter","message":"Input should be a valid list
+
+
+
+=== TEST 16: a text model has none
+--- input: {"messages":[{"role":"user","content":[{"image":"u"}]}]}
+--- error_code: 400
+--- response_body_like: ^\{"code":"InvalidURL"
+
+
+
+=== TEST 17: thinking
+--- parameters: {"result_format":"message","enable_thinking":true}
+--- response_body_like: "message":\{"reasoning_content":"hmm","content":"echo: a b",
+
+
+
+=== TEST 18: thinking, streamed
+--- sse
+--- parameters: {"result_format":"message","incremental_output":true,"enable_thinking":true}
+--- response_body_like: ^id:1\n(.*\n){2}.*"reasoning_content":"hmm","content":"".*\n\nid:2\n(.*\n){2}.*"message":\{"content":"echo:"
+
+
+
+=== TEST 19: growing: incremental_output is ignored
+--- sse
+--- knobs: growing=1
+--- parameters: {"result_format":"message","incremental_output":true}
+--- response_body_like: "content":"echo: a",(.|\n)*"content":"echo: a b",(.|\n)*"content":"echo: a b",

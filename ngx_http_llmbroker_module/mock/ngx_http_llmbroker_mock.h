@@ -115,6 +115,7 @@ typedef struct {
     ngx_flag_t                         json;
     ngx_flag_t                         sse;
     ngx_flag_t                         quirks;
+    ngx_flag_t                         growing;
     ngx_flag_t                         empty;
     ngx_flag_t                         echo_request;
 } ngx_http_llmbroker_mock_knobs_t;
@@ -236,6 +237,7 @@ struct ngx_http_llmbroker_mock_ctx_s {
     unsigned                           plain:1;  /* result_format: text */
     unsigned                           tool_result:1;
     unsigned                           thoughts:1;  /* are wanted */
+    unsigned                           media:1;  /* multimodal generation */
     unsigned                           own_knobs:1;
 
     /* a refusal */

@@ -33,6 +33,7 @@
  *   sse=1              a stream for a buffered request
  *   empty=1            no body
  *   quirks=1           deviations: C16 to C18, N3
+ *   growing=1          a stream of DashScope's that repeats all so far (N6)
  *   echo_request=1     the text, or an error's message, is the request as it
  *                      came: first line, headers, empty line, body
  *   times=N            of the directive only: its knobs are for the first N
@@ -153,6 +154,9 @@ static const ngx_http_llmbroker_mock_knob_row_t
 
     { ngx_string("quirks"), NGX_HTTP_LLMBROKER_MOCK_FLAG,
       ngx_http_llmbroker_mock_knob_offset(quirks) },
+
+    { ngx_string("growing"), NGX_HTTP_LLMBROKER_MOCK_FLAG,
+      ngx_http_llmbroker_mock_knob_offset(growing) },
 
     { ngx_string("empty"), NGX_HTTP_LLMBROKER_MOCK_FLAG,
       ngx_http_llmbroker_mock_knob_offset(empty) },

@@ -86,6 +86,10 @@ static const ngx_http_llmbroker_mock_route_t
     { ngx_string("/services/aigc/text-generation/generation"), NGX_HTTP_POST,
       NGX_HTTP_LLMBROKER_MOCK_CHAT, &ngx_http_llmbroker_mock_qwen },
 
+    { ngx_string("/services/aigc/multimodal-generation/generation"),
+      NGX_HTTP_POST,
+      NGX_HTTP_LLMBROKER_MOCK_CHAT, &ngx_http_llmbroker_mock_qwen },
+
     { ngx_string(":generateContent"), NGX_HTTP_POST,
       NGX_HTTP_LLMBROKER_MOCK_CHAT, &ngx_http_llmbroker_mock_gemini },
 

@@ -5,12 +5,12 @@
 
 
 /*
- * DashScope's native text generation and embeddings, after recordings of
- * 2025-12: an event has no space after its colons, carries the status as a
- * comment and the usage so far, and holds the whole text so far unless
+ * DashScope's native generation and embeddings, after recordings of 2025-12:
+ * an event has no space after its colons, carries the status as a comment and
+ * the usage so far, and holds the whole text so far unless
  * "incremental_output" is set (N1 to N8).  The last event of a tool call
  * holds both its last piece and the finish reason, with "quirks" that of a
- * text does, too (N3).
+ * text does, too (N3).  Multimodal generation has parts in place of texts.
  */
 
 
@@ -27,6 +27,8 @@ static ngx_int_t ngx_http_llmbroker_mock_qwen_read(
     ngx_http_llmbroker_mock_ctx_t *ctx);
 static ngx_int_t ngx_http_llmbroker_mock_qwen_read_input(
     ngx_http_llmbroker_mock_ctx_t *ctx, ngx_http_llmbroker_json_t *input);
+static ngx_int_t ngx_http_llmbroker_mock_qwen_check_parts(
+    ngx_http_llmbroker_mock_ctx_t *ctx, ngx_http_llmbroker_json_t *messages);
 static ngx_int_t ngx_http_llmbroker_mock_qwen_read_parameters(
     ngx_http_llmbroker_mock_ctx_t *ctx, ngx_http_llmbroker_json_t *p);
 static ngx_uint_t ngx_http_llmbroker_mock_qwen_wants_stream(
@@ -126,7 +128,16 @@ static ngx_int_t
 ngx_http_llmbroker_mock_qwen_read_input(ngx_http_llmbroker_mock_ctx_t *ctx,
     ngx_http_llmbroker_json_t *input)
 {
-    ngx_http_llmbroker_json_t  *prompt;
+    ngx_int_t                   rc;
+    ngx_http_llmbroker_json_t  *prompt, *messages;
+
+    static u_char  media[] = "/multimodal-generation/";
+
+    ctx->media = (ngx_strlcasestrn(ctx->request->uri.data,
+                                   ctx->request->uri.data
+                                   + ctx->request->uri.len,
+                                   media, sizeof(media) - 2)
+                  != NULL);
 
     prompt = ngx_http_llmbroker_json_get_type(input, "prompt",
                                               NGX_HTTP_LLMBROKER_JSON_STRING);
@@ -138,8 +149,50 @@ ngx_http_llmbroker_mock_qwen_read_input(ngx_http_llmbroker_mock_ctx_t *ctx,
         return NGX_OK;
     }
 
-    return ngx_http_llmbroker_mock_messages(ctx,
-                              ngx_http_llmbroker_json_get(input, "messages"));
+    messages = ngx_http_llmbroker_json_get(input, "messages");
+
+    rc = ngx_http_llmbroker_mock_qwen_check_parts(ctx, messages);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    return ngx_http_llmbroker_mock_messages(ctx, messages);
+}
+
+
+static ngx_int_t
+ngx_http_llmbroker_mock_qwen_check_parts(ngx_http_llmbroker_mock_ctx_t *ctx,
+    ngx_http_llmbroker_json_t *messages)
+{
+    ngx_http_llmbroker_json_t  *message, *content, *part;
+
+    message = messages ? messages->child : NULL;
+
+    for ( /* void */ ; message; message = message->next) {
+
+        content = ngx_http_llmbroker_json_get(message, "content");
+
+        if (content == NULL) {
+            continue;
+        }
+
+        if (ctx->media && content->type != NGX_HTTP_LLMBROKER_JSON_ARRAY) {
+            return ngx_http_llmbroker_mock_refuse(ctx, 400, NULL, NULL,
+                          "Input should be a valid list: messages.content");
+        }
+
+        for (part = content->child; part; part = part->next) {
+
+            if (!ctx->media
+                && !ngx_http_llmbroker_json_get(part, "text"))
+            {
+                return ngx_http_llmbroker_mock_refuse(ctx, 400, "InvalidURL",
+                                  NULL, "url error, please check url!");
+            }
+        }
+    }
+
+    return NGX_OK;
 }
 
 
@@ -158,8 +211,11 @@ ngx_http_llmbroker_mock_qwen_read_parameters(
     /* N6: growing is the default, and so is the form without choices */
 
     ctx->stream = ngx_http_llmbroker_mock_qwen_wants_stream(ctx);
-    ctx->cumulative = !ngx_http_llmbroker_json_true(
+    ctx->cumulative = ctx->knobs->growing
+                      || !ngx_http_llmbroker_json_true(
                          ngx_http_llmbroker_json_get(p, "incremental_output"));
+    ctx->thoughts = ngx_http_llmbroker_json_true(
+                         ngx_http_llmbroker_json_get(p, "enable_thinking"));
 
     v = ngx_http_llmbroker_json_get(p, "result_format");
 
@@ -171,7 +227,7 @@ ngx_http_llmbroker_mock_qwen_read_parameters(
     }
 
     ctx->plain = (!ngx_http_llmbroker_json_is(v, "message")
-                  && ctx->tools == NULL);
+                  && ctx->tools == NULL && !ctx->media);
 
     if (!ngx_http_llmbroker_mock_range(
              ngx_http_llmbroker_json_get(p, "temperature"), 0, 1.9999999))
@@ -203,7 +259,7 @@ ngx_http_llmbroker_mock_qwen_read_parameters(
                                 "Range of n should be [1, 4]");
     }
 
-    ctx->n = ctx->plain ? 1 : ngx_http_llmbroker_json_int(v, 1);
+    ctx->n = (ctx->plain || ctx->media) ? 1 : ngx_http_llmbroker_json_int(v, 1);
 
     ctx->stop = ngx_http_llmbroker_json_get(p, "stop");
 
@@ -327,6 +383,16 @@ ngx_http_llmbroker_mock_qwen_next(ngx_http_llmbroker_mock_ctx_t *ctx)
 
     case NGX_HTTP_LLMBROKER_MOCK_AT_START:
         ctx->stage = NGX_HTTP_LLMBROKER_MOCK_AT_TEXT;
+
+        if (ctx->thoughts && !ctx->plain && !ctx->calls) {
+            f->text = ctx->texts;
+            f->from = 0;
+            f->to = 0;
+
+            ngx_http_llmbroker_mock_qwen_frame(ctx, 0);
+            ctx->thoughts = 0;
+        }
+
         return NGX_OK;
 
     case NGX_HTTP_LLMBROKER_MOCK_AT_TEXT:
@@ -410,8 +476,11 @@ ngx_http_llmbroker_mock_qwen_frame(ngx_http_llmbroker_mock_ctx_t *ctx,
 
     } else {
         ngx_http_llmbroker_mock_printf(s,
-                      "{\"output\":{\"choices\":[{\"message\":{\"content\":\""
-                      );
+                      "{\"output\":{\"choices\":[{\"message\":{%s\"content\":%s"
+                      "\"",
+                      ctx->thoughts && !ctx->calls
+                      ? "\"reasoning_content\":\"hmm\"," : "",
+                      ctx->media ? "[{\"text\":" : "");
 
         if (ctx->calls) {
             ngx_http_llmbroker_mock_qwen_calls(ctx, i);
@@ -420,7 +489,8 @@ ngx_http_llmbroker_mock_qwen_frame(ngx_http_llmbroker_mock_ctx_t *ctx,
         ngx_http_llmbroker_mock_printf(&ctx->tail,
                       "\"%s,\"role\":\"assistant\"},\"index\":%ui,"
                       "\"finish_reason\":\"%s\"}",
-                      ctx->calls ? "}}]" : "", ctx->calls ? 0 : i, finish);
+                      ctx->calls ? "}}]" : ctx->media ? "}]" : "",
+                      ctx->calls ? 0 : i, finish);
 
         if (!ctx->stream && !ctx->calls) {
             ngx_http_llmbroker_mock_qwen_choices(ctx);
@@ -453,7 +523,8 @@ ngx_http_llmbroker_mock_qwen_calls(ngx_http_llmbroker_mock_ctx_t *ctx,
     s = &ctx->head;
     i = ctx->cumulative ? 0 : n;
 
-    ngx_http_llmbroker_mock_printf(s, "\",\"tool_calls\":[");
+    ngx_http_llmbroker_mock_printf(s, "\"%s,\"tool_calls\":[",
+                                   ctx->media ? "}]" : "");
 
     for ( /* void */ ; i <= n; i++) {
         t = &ctx->texts[i];
