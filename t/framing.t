@@ -168,12 +168,12 @@ __DATA__
 --- stream: 1
 --- tcp_reply eval
 [split //, "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n"
-. "\xef\xbb\xbf: hello\r\n\r\nevent: x\rid: 7\rdata: {\"choices\":[]}\r\r"
-. "data:{\"choices\":\ndata: [{\"delta\":{}}]}\n\ndata: [DONE]"]
+. "\xef\xbb\xbf: hello\r\n\r\nevent: x\rid: 7\rdata: {\"id\":\"i\",\"object\":\"chat.completion.chunk\",\"created\":1,\"model\":\"m\",\"choices\":[]}\r\r"
+. "data:{\"id\":\"i\",\"object\":\"chat.completion.chunk\",\"created\":1,\"model\":\"m\",\"choices\":\ndata: [{\"index\":0,\"delta\":{\"role\":\"assistant\"},\"finish_reason\":\"stop\"}]}\n\ndata: [DONE]"]
 --- error_code: 200
 --- response_body eval
-'data: {"choices":[]}' . "\n\n"
-. 'data: {"choices": [{"delta":{}}]}' . "\n\n"
+'data: {"id":"i","object":"chat.completion.chunk","created":1,"model":"m","choices":[]}' . "\n\n"
+. 'data: {"id":"i","object":"chat.completion.chunk","created":1,"model":"m","choices": [{"index":0,"delta":{"role":"assistant"},"finish_reason":"stop"}]}' . "\n\n"
 . 'data: [DONE]' . "\n\n"
 
 
@@ -188,10 +188,10 @@ __DATA__
 --- stream: 1
 --- tcp_reply eval
 "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n"
-. "data: {\"choices\":[]}\n\ndata: oops\n\ndata: {\"choices\":[]}\n\n"
+. "data: {\"id\":\"i\",\"object\":\"chat.completion.chunk\",\"created\":1,\"model\":\"m\",\"choices\":[]}\n\ndata: oops\n\ndata: {\"id\":\"i\",\"object\":\"chat.completion.chunk\",\"created\":1,\"model\":\"m\",\"choices\":[]}\n\n"
 --- error_code: 200
 --- response_body_like chomp
-^data: \{"choices":\[\]\}
+^data: \{"id":"i","object":"chat.completion.chunk","created":1,"model":"m","choices":\[\]\}
 
 data: \{"error":\{"message":".*","type":"upstream_error","param":null,"code":"provider_bad_response"\}\}
 
@@ -204,10 +204,10 @@ $
 --- tcp_reply eval
 "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
 . "Transfer-Encoding: chunked\r\n\r\n"
-. "17\r\ndata: {\"choices\":[1]}\n\n\r\n17\r\ndata: {\"cho"
+. "58\r\ndata: {\"id\":\"i\",\"object\":\"chat.completion.chunk\",\"created\":1,\"model\":\"m\",\"choices\":[]}\n\n\r\n17\r\ndata: {\"cho"
 --- error_code: 200
 --- response_body_like chomp
-^data: \{"choices":\[1\]\}
+^data: \{"id":"i","object":"chat.completion.chunk","created":1,"model":"m","choices":\[\]\}
 
 data: \{"error":\{.*"code":"provider_bad_response"\}\}
 
@@ -242,10 +242,10 @@ $
 --- tcp_reply eval
 "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
 . "Transfer-Encoding: chunked\r\n\r\n"
-. "43\r\ndata: {\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}]}\n\n"
+. "97\r\ndata: {\"id\":\"i\",\"object\":\"chat.completion.chunk\",\"created\":1,\"model\":\"m\",\"choices\":[{\"index\":0,\"delta\":{\"role\":\"assistant\"},\"finish_reason\":\"stop\"}]}\n\n"
 --- error_code: 200
 --- response_body_like chomp
-^data: \{"choices":\[\{"index":0,"delta":\{\},"finish_reason":"stop"\}\]\}
+^data: \{"id":"i","object":"chat.completion.chunk","created":1,"model":"m","choices":\[\{"index":0,"delta":\{"role":"assistant"\},"finish_reason":"stop"\}\]\}
 
 data: \[DONE\]
 

@@ -59,7 +59,7 @@ run_tests();
 __DATA__
 
 === TEST 1: events as they came, unknown fields and spacing kept
---- answer: return 200 'data: {"id":"1", "choices":[{"index":0,"delta":{"content":"a"},"finish_reason":null}],"x":1.50}\n\ndata: {"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}\n\ndata: [DONE]\n\n';
+--- answer: return 200 'data: {"id":"1", "object":"chat.completion.chunk","created":1,"model":"m","choices":[{"index":0,"delta":{"role":"assistant","content":"a"},"finish_reason":null}],"x":1.50}\n\ndata: {"id":"i","object":"chat.completion.chunk","created":1,"model":"m","choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}\n\ndata: [DONE]\n\n';
 --- response_headers
 Content-Type: text/event-stream; charset=utf-8
 Cache-Control: no-cache
@@ -67,8 +67,8 @@ X-Accel-Buffering: no
 ! Content-Length
 x-llmbroker-model: gpt
 --- response_body eval
-'data: {"id":"1", "choices":[{"index":0,"delta":{"content":"a"},"finish_reason":null}],"x":1.50}' . "\n\n"
-. 'data: {"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}' . "\n\n"
+'data: {"id":"1", "object":"chat.completion.chunk","created":1,"model":"m","choices":[{"index":0,"delta":{"role":"assistant","content":"a"},"finish_reason":null}],"x":1.50}' . "\n\n"
+. 'data: {"id":"i","object":"chat.completion.chunk","created":1,"model":"m","choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}' . "\n\n"
 . 'data: [DONE]' . "\n\n"
 --- access_log
 gpt|openai|1|-|-|-|stop|1|-
@@ -109,9 +109,9 @@ gpt|openai|1|3|4|7|stop|1|-
 
 
 === TEST 5: a missing [DONE] is made good
---- answer: return 200 'data: {"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}\n\n';
+--- answer: return 200 'data: {"id":"i","object":"chat.completion.chunk","created":1,"model":"m","choices":[{"index":0,"delta":{"role":"assistant"},"finish_reason":"stop"}]}\n\n';
 --- response_body eval
-'data: {"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}' . "\n\n"
+'data: {"id":"i","object":"chat.completion.chunk","created":1,"model":"m","choices":[{"index":0,"delta":{"role":"assistant"},"finish_reason":"stop"}]}' . "\n\n"
 . 'data: [DONE]' . "\n\n"
 
 
@@ -127,9 +127,9 @@ Content-Type: application/json
 
 
 === TEST 7: an error later ends the stream in one event, without [DONE]
---- answer: return 200 'data: {"choices":[]}\n\ndata: {"error":{"message":"too busy"}}\n\ndata: [DONE]\n\n';
+--- answer: return 200 'data: {"id":"i","object":"chat.completion.chunk","created":1,"model":"m","choices":[]}\n\ndata: {"error":{"message":"too busy"}}\n\ndata: [DONE]\n\n';
 --- response_body_like chomp
-^data: \{"choices":\[\]\}
+^data: \{"id":"i","object":"chat.completion.chunk","created":1,"model":"m","choices":\[\]\}
 
 data: \{"error":\{"message":"too busy","type":"upstream_error","param":null,"code":"provider_bad_response"\}\}
 

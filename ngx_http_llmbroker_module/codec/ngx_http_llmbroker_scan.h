@@ -15,7 +15,7 @@
 
 
 #define NGX_HTTP_LLMBROKER_SCAN_MAX_DEPTH   64
-#define NGX_HTTP_LLMBROKER_SCAN_MAX_REPORT  4
+#define NGX_HTTP_LLMBROKER_SCAN_MAX_REPORT  7
 #define NGX_HTTP_LLMBROKER_SCAN_TEXT        128
 
 /* strings must be valid UTF-8 (RFC 3629: no overlong form, no surrogate) */

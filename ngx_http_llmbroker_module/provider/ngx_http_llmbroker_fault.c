@@ -24,6 +24,8 @@ static void ngx_http_llmbroker_fault_members(
     ngx_http_llmbroker_exchange_t *ex, ngx_http_llmbroker_json_t *object);
 static void ngx_http_llmbroker_fault_value(ngx_http_llmbroker_exchange_t *ex,
     ngx_http_llmbroker_json_t *object, const char *name, ngx_str_t *dst);
+static void ngx_http_llmbroker_fault_text(ngx_http_llmbroker_exchange_t *ex,
+    ngx_http_llmbroker_json_t *v, ngx_str_t *dst);
 static size_t ngx_http_llmbroker_fault_cut(ngx_str_t *text);
 static ngx_http_llmbroker_json_t *ngx_http_llmbroker_fault_root(
     ngx_http_llmbroker_json_t *root);
@@ -36,6 +38,9 @@ static const ngx_http_llmbroker_fault_word_t  ngx_http_llmbroker_words[] = {
     { ngx_string("rate_limit_exceeded"), 429 },
     { ngx_string("rate_limit_error"), 429 },
     { ngx_string("insufficient_quota"), 429 },
+    { ngx_string("limit_requests"), 429 },
+    { ngx_string("RateLimitReached"), 429 },
+    { ngx_string("engine_overloaded_error"), 429 },
     { ngx_string("invalid_api_key"), 401 },
     { ngx_string("authentication_error"), 401 },
     { ngx_string("billing_error"), 402 },
@@ -46,6 +51,10 @@ static const ngx_http_llmbroker_fault_word_t  ngx_http_llmbroker_words[] = {
     { ngx_string("conflict_error"), 409 },
     { ngx_string("request_too_large"), 413 },
     { ngx_string("invalid_request_error"), 400 },
+    { ngx_string("invalid_parameter_error"), 400 },
+    { ngx_string("invalid-argument"), 400 },
+    { ngx_string("data_inspection_failed"), 400 },
+    { ngx_string("content_filter"), 400 },
     { ngx_string("server_error"), 500 },
     { ngx_string("internal_error"), 500 },
     { ngx_string("internal_server_error"), 500 },
@@ -76,6 +85,12 @@ ngx_http_llmbroker_fault_read(ngx_http_llmbroker_exchange_t *ex,
     root = ngx_http_llmbroker_fault_root(root);
     error = ngx_http_llmbroker_json_get(root, "error");
 
+    if (error == NULL || error->type == NGX_HTTP_LLMBROKER_JSON_NULL) {
+        error = ngx_http_llmbroker_json_get(root, "errors");
+    }
+
+    error = ngx_http_llmbroker_fault_root(error);
+
     if (error && error->type == NGX_HTTP_LLMBROKER_JSON_OBJECT) {
         ngx_http_llmbroker_fault_members(ex, error);
 
@@ -83,7 +98,7 @@ ngx_http_llmbroker_fault_read(ngx_http_llmbroker_exchange_t *ex,
         ngx_http_llmbroker_fault_members(ex, root);
 
         if (message->len == 0) {
-            ngx_http_llmbroker_fault_value(ex, root, "error", message);
+            ngx_http_llmbroker_fault_text(ex, error, message);
         }
     }
 
@@ -217,15 +232,14 @@ ngx_http_llmbroker_fault_members(ngx_http_llmbroker_exchange_t *ex,
         return;
     }
 
-    /* FastAPI: {"detail":"..."} or {"detail":[{"msg":"..."}]} */
+    /* FastAPI: a text, {"message":"..."}, [{"msg":"..."}] or ["..."] */
 
-    ngx_http_llmbroker_fault_value(ex, object, "detail", message);
+    detail = ngx_http_llmbroker_json_get(object, "detail");
+    detail = ngx_http_llmbroker_fault_root(detail);
 
-    detail = ngx_http_llmbroker_json_get_type(object, "detail",
-                                              NGX_HTTP_LLMBROKER_JSON_ARRAY);
-    if (detail) {
-        ngx_http_llmbroker_fault_value(ex, detail->child, "msg", message);
-    }
+    ngx_http_llmbroker_fault_text(ex, detail, message);
+    ngx_http_llmbroker_fault_value(ex, detail, "message", message);
+    ngx_http_llmbroker_fault_value(ex, detail, "msg", message);
 }
 
 
@@ -233,10 +247,19 @@ static void
 ngx_http_llmbroker_fault_value(ngx_http_llmbroker_exchange_t *ex,
     ngx_http_llmbroker_json_t *object, const char *name, ngx_str_t *dst)
 {
-    ngx_str_t                   text;
     ngx_http_llmbroker_json_t  *v;
 
     v = ngx_http_llmbroker_json_get(object, name);
+
+    ngx_http_llmbroker_fault_text(ex, v, dst);
+}
+
+
+static void
+ngx_http_llmbroker_fault_text(ngx_http_llmbroker_exchange_t *ex,
+    ngx_http_llmbroker_json_t *v, ngx_str_t *dst)
+{
+    ngx_str_t  text;
 
     if (v == NULL) {
         return;

@@ -5,89 +5,64 @@
  * OpenAI's own dialect (API reference of 2026-08: chat completions, legacy
  * completions, embeddings), which many vendors speak.  The client's bytes go
  * to the provider and the provider's to the client: answers are checked with
- * a scanner that learns usage and finish reason on the way, never rewritten.
- * Only where one side streams and the other does not is an answer told anew.
+ * a scanner that learns usage and finish reason on the way.
  *
- * Where servers differ (wire format section 7.4): errors of many shapes, also
- * with status 200; no "[DONE]"; usage in any chunk, of which the last counts.
+ * What the scanner finds to be of a server's own kind (wire format sections
+ * 6.2, 7.2 and 7.4) is put right, and where one side streams and the other
+ * does not, an answer is told anew; anything else passes byte for byte.
  */
 
 
 #include <ngx_config.h>
 #include <ngx_core.h>
 
-#include "codec/ngx_http_llmbroker_scan.h"
-#include "provider/ngx_http_llmbroker_answer.h"
+#include "codec/ngx_http_llmbroker_utf8.h"
 #include "provider/ngx_http_llmbroker_capability.h"
 #include "provider/ngx_http_llmbroker_embedding.h"
 #include "provider/ngx_http_llmbroker_fault.h"
-
-
-typedef struct {
-    ngx_http_llmbroker_scan_t        scan;
-    ngx_uint_t                       elements;   /* of choices or data */
-    unsigned                         array:1;    /* choices or data is one */
-    unsigned                         error:1;    /* a true "error" */
-    unsigned                         usage:1;    /* an object */
-    unsigned                         finished:1; /* of the whole answer */
-    unsigned                         started:1;  /* check() was called */
-    unsigned                         convert:1;  /* vectors of another form */
-} ngx_http_llmbroker_openai_t;
-
-
-#define ngx_http_llmbroker_openai_key(level, text)                           \
-    ((level)->key.len == sizeof(text) - 1                                    \
-     && ngx_memcmp((level)->key.data, text, sizeof(text) - 1) == 0)
+#include "provider/ngx_http_llmbroker_openai.h"
 
 
 static ngx_int_t ngx_http_llmbroker_openai_configure(ngx_pool_t *pool,
     ngx_http_llmbroker_target_t *target);
 static ngx_int_t ngx_http_llmbroker_openai_check(
     ngx_http_llmbroker_exchange_t *ex, u_char *p, u_char *last);
-static ngx_int_t ngx_http_llmbroker_openai_verdict(
-    ngx_http_llmbroker_exchange_t *ex, ngx_http_llmbroker_openai_t *o);
 static ngx_int_t ngx_http_llmbroker_openai_response(
     ngx_http_llmbroker_exchange_t *ex, ngx_http_llmbroker_json_t *root);
+static ngx_int_t ngx_http_llmbroker_openai_refuse(
+    ngx_http_llmbroker_exchange_t *ex, ngx_http_llmbroker_json_t *root,
+    const char *what);
+static ngx_uint_t ngx_http_llmbroker_openai_fails(
+    ngx_http_llmbroker_json_t *root);
 static ngx_int_t ngx_http_llmbroker_openai_event(
     ngx_http_llmbroker_exchange_t *ex,
     ngx_http_llmbroker_sse_event_t *event);
+static void ngx_http_llmbroker_openai_trim(ngx_str_t *text);
+static ngx_int_t ngx_http_llmbroker_openai_done(
+    ngx_http_llmbroker_exchange_t *ex, ngx_http_llmbroker_openai_t *o);
+static ngx_int_t ngx_http_llmbroker_openai_no_choices(
+    ngx_http_llmbroker_exchange_t *ex);
+static ngx_int_t ngx_http_llmbroker_openai_chunk(
+    ngx_http_llmbroker_exchange_t *ex, ngx_http_llmbroker_openai_t *o,
+    ngx_str_t *data);
+static ngx_int_t ngx_http_llmbroker_openai_parse(
+    ngx_http_llmbroker_exchange_t *ex, ngx_str_t *data,
+    ngx_http_llmbroker_json_t **root);
+static ngx_int_t ngx_http_llmbroker_openai_replace(ngx_pool_t *pool,
+    ngx_str_t *data);
+static ngx_int_t ngx_http_llmbroker_openai_usage_event(
+    ngx_http_llmbroker_exchange_t *ex, ngx_http_llmbroker_openai_t *o,
+    ngx_http_llmbroker_json_t *root);
 static ngx_int_t ngx_http_llmbroker_openai_error_event(
-    ngx_http_llmbroker_exchange_t *ex, ngx_str_t *data);
-static ngx_int_t ngx_http_llmbroker_openai_aggregate(
     ngx_http_llmbroker_exchange_t *ex, ngx_str_t *data);
 static ngx_int_t ngx_http_llmbroker_openai_end(
     ngx_http_llmbroker_exchange_t *ex);
+static ngx_uint_t ngx_http_llmbroker_openai_finished(
+    ngx_http_llmbroker_openai_t *o);
 static void ngx_http_llmbroker_openai_error(ngx_http_llmbroker_exchange_t *ex,
     ngx_uint_t status, ngx_http_llmbroker_json_t *root, ngx_str_t *text);
 static ngx_http_llmbroker_openai_t *ngx_http_llmbroker_openai_state(
     ngx_http_llmbroker_exchange_t *ex);
-static void ngx_http_llmbroker_openai_start(
-    ngx_http_llmbroker_exchange_t *ex, ngx_http_llmbroker_openai_t *o);
-static ngx_int_t ngx_http_llmbroker_openai_value(
-    ngx_http_llmbroker_scan_t *s, ngx_uint_t depth, off_t end,
-    ngx_str_t *text);
-static ngx_int_t ngx_http_llmbroker_openai_member(
-    ngx_http_llmbroker_exchange_t *ex, ngx_http_llmbroker_scan_level_t *level,
-    ngx_str_t *text);
-static void ngx_http_llmbroker_openai_usage(ngx_http_llmbroker_usage_t *usage,
-    ngx_http_llmbroker_scan_level_t *level, ngx_uint_t depth,
-    ngx_str_t *text);
-static ngx_int_t ngx_http_llmbroker_openai_fault(
-    ngx_http_llmbroker_exchange_t *ex, ngx_http_llmbroker_scan_level_t *level,
-    ngx_str_t *text);
-static const char *ngx_http_llmbroker_openai_reason(u_char *p, size_t len);
-static ngx_int_t ngx_http_llmbroker_openai_choices(
-    ngx_http_llmbroker_exchange_t *ex, ngx_http_llmbroker_json_t *root,
-    const char *member);
-static ngx_int_t ngx_http_llmbroker_openai_piece(
-    ngx_http_llmbroker_exchange_t *ex, ngx_uint_t n,
-    ngx_http_llmbroker_json_t *piece);
-static ngx_int_t ngx_http_llmbroker_openai_content(
-    ngx_http_llmbroker_exchange_t *ex, ngx_uint_t n,
-    ngx_http_llmbroker_json_t *content);
-static ngx_int_t ngx_http_llmbroker_openai_tools(
-    ngx_http_llmbroker_exchange_t *ex, ngx_uint_t n,
-    ngx_http_llmbroker_json_t *calls);
 
 
 const ngx_http_llmbroker_dialect_t  ngx_http_llmbroker_openai = {
@@ -106,11 +81,6 @@ const ngx_http_llmbroker_dialect_t  ngx_http_llmbroker_openai = {
     ngx_http_llmbroker_openai_error,
     NULL,
     NULL
-};
-
-
-static const char  *ngx_http_llmbroker_openai_reasons[] = {
-    "stop", "length", "tool_calls", "content_filter", "function_call", NULL
 };
 
 
@@ -161,6 +131,7 @@ ngx_http_llmbroker_openai_check(ngx_http_llmbroker_exchange_t *ex, u_char *p,
     u_char *last)
 {
     ngx_int_t                     rc;
+    ngx_uint_t                    need;
     ngx_http_llmbroker_openai_t  *o;
 
     o = ngx_http_llmbroker_openai_state(ex);
@@ -170,7 +141,7 @@ ngx_http_llmbroker_openai_check(ngx_http_llmbroker_exchange_t *ex, u_char *p,
 
     if (!o->started) {
         o->started = 1;
-        ngx_http_llmbroker_openai_start(ex, o);
+        ngx_http_llmbroker_openai_scan(ex, o);
     }
 
     if (p < last) {
@@ -189,86 +160,179 @@ ngx_http_llmbroker_openai_check(ngx_http_llmbroker_exchange_t *ex, u_char *p,
         return rc;
     }
 
-    return ngx_http_llmbroker_openai_verdict(ex, o);
+    /* without a choice there is nothing to put right */
+
+    need = (o->elements == 0) ? NGX_HTTP_LLMBROKER_OPENAI_ARRAY
+                              : NGX_HTTP_LLMBROKER_OPENAI_TOP;
+
+    if ((o->seen & need) != need
+        || (o->seen & NGX_HTTP_LLMBROKER_OPENAI_ERROR))
+    {
+        return NGX_DONE;
+    }
+
+    if ((o->seen & NGX_HTTP_LLMBROKER_OPENAI_USAGE_2)
+        && !(o->seen & NGX_HTTP_LLMBROKER_OPENAI_USAGE))
+    {
+        return NGX_DONE;
+    }
+
+    if (o->suspect
+        || (o->seen & NGX_HTTP_LLMBROKER_OPENAI_ODD)
+        || (o->differs && !ex->stream))
+    {
+        return NGX_DONE;
+    }
+
+    return NGX_OK;
 }
 
 
-static ngx_int_t
-ngx_http_llmbroker_openai_verdict(ngx_http_llmbroker_exchange_t *ex,
-    ngx_http_llmbroker_openai_t *o)
-{
-    ngx_http_llmbroker_fault_t  *fault;
-
-    if (o->error) {
-        fault = &ex->fault;
-        fault->status = ngx_http_llmbroker_fault_status(fault);
-        ngx_http_llmbroker_fault_own(fault);
-
-        if (fault->message.len == 0) {
-            ngx_str_set(&fault->message,
-                        "The provider answered with an error.");
-        }
-
-        return NGX_DECLINED;
-    }
-
-    if (o->array) {
-        return (o->convert && !ex->stream) ? NGX_DONE : NGX_OK;
-    }
-
-    if (ex->call == NGX_HTTP_LLMBROKER_EMBEDDINGS) {
-        return ngx_http_llmbroker_fault(ex, 0, NULL, NULL,
-                               "The provider's answer has no \"data\".");
-    }
-
-    return ngx_http_llmbroker_fault(ex, 0, NULL, NULL,
-                               "The provider's answer has no \"choices\".");
-}
-
-
-/* a JSON answer to a streamed call becomes a stream */
+/*
+ * What check() found suspect, a JSON answer to a streamed call, or a chat that
+ * is told as a completion.  With nothing written the bytes pass as they are.
+ */
 
 static ngx_int_t
 ngx_http_llmbroker_openai_response(ngx_http_llmbroker_exchange_t *ex,
     ngx_http_llmbroker_json_t *root)
 {
-    u_char                     *p;
-    ngx_int_t                   rc;
-    ngx_str_t                   id, model;
-    ngx_http_llmbroker_json_t  *v;
+    u_char                       *p;
+    ngx_int_t                     rc;
+    ngx_http_llmbroker_openai_t  *o;
+
+    o = ngx_http_llmbroker_openai_state(ex);
+    if (o == NULL) {
+        return NGX_ERROR;
+    }
+
+    if (!o->started) {
+        p = root->raw.data;
+
+        rc = ngx_http_llmbroker_openai_check(ex, p, p + root->raw.len);
+
+        if (rc == NGX_OK) {
+            rc = ngx_http_llmbroker_openai_check(ex, p, p);
+        }
+
+        if (rc != NGX_OK && rc != NGX_DONE) {
+            return rc;
+        }
+    }
+
+    if (!(o->seen & NGX_HTTP_LLMBROKER_OPENAI_ARRAY)
+        || (o->seen & NGX_HTTP_LLMBROKER_OPENAI_ERROR))
+    {
+        return ngx_http_llmbroker_openai_refuse(ex, root,
+                            ex->call == NGX_HTTP_LLMBROKER_EMBEDDINGS
+                            ? "The provider's answer has no \"data\"."
+                            : "The provider's answer has no \"choices\".");
+    }
 
     if (ex->call == NGX_HTTP_LLMBROKER_EMBEDDINGS) {
         return ngx_http_llmbroker_embedding_answer(ex, root);
     }
 
-    p = root->raw.data;
-
-    rc = ngx_http_llmbroker_openai_check(ex, p, p + root->raw.len);
-
-    if (rc == NGX_OK) {
-        rc = ngx_http_llmbroker_openai_check(ex, p, p);
-    }
-
+    rc = ngx_http_llmbroker_openai_repair(ex, o, ex->pool, root, 0);
     if (rc != NGX_OK) {
         return rc;
     }
 
-    v = ngx_http_llmbroker_json_get(root, "id");
-    id = ngx_http_llmbroker_json_inner(v);
-
-    v = ngx_http_llmbroker_json_get(root, "model");
-    model = ngx_http_llmbroker_json_inner(v);
-
-    if (ngx_http_llmbroker_answer_start(ex, &id, &model, NULL) != NGX_OK) {
-        return NGX_ERROR;
+    if (!ex->splice) {
+        rc = ngx_http_llmbroker_openai_tell(ex, o, root);
+        return (rc == NGX_OK) ? ngx_http_llmbroker_answer_end(ex) : rc;
     }
 
-    rc = ngx_http_llmbroker_openai_choices(ex, root, "message");
-    if (rc != NGX_OK) {
-        return rc;
+    if (ex->stream) {
+        return ngx_http_llmbroker_openai_stream(ex, o, root);
     }
 
-    return ngx_http_llmbroker_answer_end(ex);
+    if (o->changes == 0) {
+        return NGX_OK;
+    }
+
+    return ngx_http_llmbroker_openai_write(ex->out, root);
+}
+
+
+/* an answer of status 200 that is none; what: when it says nothing itself */
+
+static ngx_int_t
+ngx_http_llmbroker_openai_refuse(ngx_http_llmbroker_exchange_t *ex,
+    ngx_http_llmbroker_json_t *root, const char *what)
+{
+    ngx_uint_t                   status;
+    ngx_http_llmbroker_json_t   *choices, *v;
+    ngx_http_llmbroker_openai_t *o;
+
+    o = ex->state;
+
+    if (!(o->seen & NGX_HTTP_LLMBROKER_OPENAI_ERROR)
+        && !ngx_http_llmbroker_openai_fails(root))
+    {
+        return ngx_http_llmbroker_fault(ex, 0, NULL, NULL, what);
+    }
+
+    /* OpenRouter may tell in a choice why it failed */
+
+    choices = ngx_http_llmbroker_json_get(root, "choices");
+
+    for (v = choices ? choices->child : NULL; v; v = v->next) {
+
+        if (ngx_http_llmbroker_json_get(root, "error") == NULL
+            && ngx_http_llmbroker_json_get(v, "error"))
+        {
+            root = v;
+            break;
+        }
+    }
+
+    ngx_http_llmbroker_fault_read(ex, 0, root, NULL);
+
+    status = ngx_http_llmbroker_fault_status(&ex->fault);
+
+    if (status) {
+        ex->fault.status = status;
+    }
+
+    ngx_http_llmbroker_fault_own(&ex->fault);
+
+    return NGX_DECLINED;
+}
+
+
+/* 1 when a body without choices is an error of one of the known shapes */
+
+static ngx_uint_t
+ngx_http_llmbroker_openai_fails(ngx_http_llmbroker_json_t *root)
+{
+    ngx_http_llmbroker_json_t  *v;
+
+    if (root->type == NGX_HTTP_LLMBROKER_JSON_ARRAY) {
+        root = root->child;
+    }
+
+    v = ngx_http_llmbroker_json_get(root, "error");
+
+    if (v && v->type != NGX_HTTP_LLMBROKER_JSON_NULL) {
+        return 1;
+    }
+
+    v = ngx_http_llmbroker_json_get(root, "errors");
+
+    if (v && v->child) {
+        return 1;
+    }
+
+    v = ngx_http_llmbroker_json_get(root, "detail");
+
+    if (v && v->type >= NGX_HTTP_LLMBROKER_JSON_STRING) {
+        return 1;
+    }
+
+    v = ngx_http_llmbroker_json_get(root, "message");
+
+    return ngx_http_llmbroker_openai_string(v);
 }
 
 
@@ -276,7 +340,6 @@ static ngx_int_t
 ngx_http_llmbroker_openai_event(ngx_http_llmbroker_exchange_t *ex,
     ngx_http_llmbroker_sse_event_t *event)
 {
-    u_char                       *p, *last;
     ngx_int_t                     rc;
     ngx_str_t                     data;
     ngx_http_llmbroker_openai_t  *o;
@@ -285,45 +348,23 @@ ngx_http_llmbroker_openai_event(ngx_http_llmbroker_exchange_t *ex,
         return NGX_OK;
     }
 
-    p = event->data.data;
-    last = p + event->data.len;
-
-    while (p < last && (*p == ' ' || *p == '\t' || *p == LF)) {
-        p++;
-    }
-
-    while (p < last && (last[-1] == ' ' || last[-1] == '\t' || last[-1] == LF))
-    {
-        last--;
-    }
-
-    data.data = p;
-    data.len = last - p;
-
-    if (data.len == sizeof("[DONE]") - 1
-        && ngx_memcmp(p, "[DONE]", sizeof("[DONE]") - 1) == 0)
-    {
-        if (ex->stream) {
-            ex->done = 1;
-            return NGX_DONE;
-        }
-
-        if (ngx_http_llmbroker_answer_choices(ex)) {
-            return ngx_http_llmbroker_answer_end(ex);
-        }
-
-        return ngx_http_llmbroker_fault(ex, 0, NULL, NULL,
-                               "The provider's answer has no \"choices\".");
-    }
-
     o = ngx_http_llmbroker_openai_state(ex);
     if (o == NULL) {
         return NGX_ERROR;
     }
 
-    ngx_http_llmbroker_openai_start(ex, o);
+    data = event->data;
+    ngx_http_llmbroker_openai_trim(&data);
 
-    rc = ngx_http_llmbroker_scan(&o->scan, p, last);
+    if (data.len == sizeof("[DONE]") - 1
+        && ngx_memcmp(data.data, "[DONE]", sizeof("[DONE]") - 1) == 0)
+    {
+        return ngx_http_llmbroker_openai_done(ex, o);
+    }
+
+    ngx_http_llmbroker_openai_scan(ex, o);
+
+    rc = ngx_http_llmbroker_scan(&o->scan, data.data, data.data + data.len);
 
     if (rc == NGX_OK) {
         rc = ngx_http_llmbroker_scan_end(&o->scan);
@@ -338,7 +379,7 @@ ngx_http_llmbroker_openai_event(ngx_http_llmbroker_exchange_t *ex,
         return rc;
     }
 
-    if (o->error
+    if ((o->seen & NGX_HTTP_LLMBROKER_OPENAI_ERROR)
         || (event->type.len == sizeof("error") - 1
             && ngx_memcmp(event->type.data, "error", sizeof("error") - 1)
                == 0))
@@ -346,17 +387,294 @@ ngx_http_llmbroker_openai_event(ngx_http_llmbroker_exchange_t *ex,
         return ngx_http_llmbroker_openai_error_event(ex, &data);
     }
 
-    if (!ex->stream) {
-        return ngx_http_llmbroker_openai_aggregate(ex, &data);
+    if (ex->stream && ex->splice) {
+        rc = ngx_http_llmbroker_openai_judge(ex, o);
+
+        if (rc != NGX_DONE) {
+            return (rc == NGX_OK) ? NGX_DONE : rc;
+        }
+
+    } else if (ex->call == NGX_HTTP_LLMBROKER_EMBEDDINGS) {
+        return ngx_http_llmbroker_fault(ex, 0, NULL, NULL,
+                               "The provider answered with a stream.");
     }
 
-    /* usage was asked for our log, not for this client */
+    return ngx_http_llmbroker_openai_chunk(ex, o, &data);
+}
 
-    if (o->usage && o->array && o->elements == 0 && !ex->usage_wanted) {
+
+static void
+ngx_http_llmbroker_openai_trim(ngx_str_t *text)
+{
+    u_char  *p, *last;
+
+    p = text->data;
+    last = p + text->len;
+
+    while (p < last && (*p == ' ' || *p == '\t' || *p == LF)) {
+        p++;
+    }
+
+    while (p < last && (last[-1] == ' ' || last[-1] == '\t' || last[-1] == LF))
+    {
+        last--;
+    }
+
+    text->data = p;
+    text->len = last - p;
+}
+
+
+static ngx_int_t
+ngx_http_llmbroker_openai_done(ngx_http_llmbroker_exchange_t *ex,
+    ngx_http_llmbroker_openai_t *o)
+{
+    if (o->choices.nelts == 0) {
+        return ngx_http_llmbroker_openai_no_choices(ex);
+    }
+
+    if (!ex->splice) {
+        return ngx_http_llmbroker_answer_end(ex);
+    }
+
+    if (!ex->stream) {
+        return ngx_http_llmbroker_openai_gathered(ex, o);
+    }
+
+    if (ngx_http_llmbroker_openai_owed(ex, o) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    ex->done = 1;
+
+    return NGX_DONE;
+}
+
+
+static ngx_int_t
+ngx_http_llmbroker_openai_no_choices(ngx_http_llmbroker_exchange_t *ex)
+{
+    return ngx_http_llmbroker_fault(ex, 0, NULL, NULL,
+                               "The provider's answer has no \"choices\".");
+}
+
+
+/* a chunk that is suspect, or not to be passed on as it is */
+
+static ngx_int_t
+ngx_http_llmbroker_openai_chunk(ngx_http_llmbroker_exchange_t *ex,
+    ngx_http_llmbroker_openai_t *o, ngx_str_t *data)
+{
+    ngx_int_t                   rc;
+    ngx_http_llmbroker_json_t  *root;
+
+    rc = ngx_http_llmbroker_openai_parse(ex, data, &root);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    if (!(o->seen & (NGX_HTTP_LLMBROKER_OPENAI_ARRAY
+                     | NGX_HTTP_LLMBROKER_OPENAI_USAGE)))
+    {
+        /* no chunk: an error in a shape of its own, or a foreign event */
+
+        if (ngx_http_llmbroker_openai_fails(root)
+            || root->type != NGX_HTTP_LLMBROKER_JSON_OBJECT)
+        {
+            return ngx_http_llmbroker_openai_refuse(ex, root,
+                              "The provider sent an event that is no object.");
+        }
+
         return NGX_OK;
     }
 
-    return NGX_DONE;
+    rc = ngx_http_llmbroker_openai_repair(ex, o, ex->temp, root, 1);
+
+    if (rc != NGX_OK || o->carried) {
+        return rc;
+    }
+
+    if (!ex->splice) {
+        return ngx_http_llmbroker_openai_tell(ex, o, root);
+    }
+
+    if (!ex->stream) {
+        rc = ngx_http_llmbroker_openai_gather(ex, o, root);
+
+        if (rc == NGX_ERROR && o->overflow) {
+            return ngx_http_llmbroker_fault(ex, 0, NULL, NULL,
+                               "The provider's answer has too many members.");
+        }
+
+        return rc;
+    }
+
+    if (ngx_http_llmbroker_json_get(root, "choices")->child == NULL) {
+
+        if (o->counted) {
+            return ngx_http_llmbroker_openai_usage_event(ex, o, root);
+        }
+
+        /* the end of a choice that was told before */
+
+        if (o->elements) {
+            return NGX_OK;
+        }
+    }
+
+    if (o->changes == 0) {
+        return NGX_DONE;
+    }
+
+    if (ngx_http_llmbroker_out_copy(ex->out, "data: ", 6) != NGX_OK
+        || ngx_http_llmbroker_openai_write(ex->out, root) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    return ngx_http_llmbroker_out_copy(ex->out, "\n\n", 2);
+}
+
+
+/* the tree of an event, which may be of several lines and not quite UTF-8 */
+
+static ngx_int_t
+ngx_http_llmbroker_openai_parse(ngx_http_llmbroker_exchange_t *ex,
+    ngx_str_t *data, ngx_http_llmbroker_json_t **root)
+{
+    u_char     *p, *last;
+    ngx_int_t   rc;
+    ngx_str_t   text;
+
+    text = *data;
+    last = text.data + text.len;
+
+    if (memchr(text.data, LF, text.len)) {
+
+        text.data = ngx_pstrdup(ex->temp, data);
+        if (text.data == NULL) {
+            return NGX_ERROR;
+        }
+
+        last = text.data + text.len;
+
+        for (p = text.data; p < last; p++) {
+
+            if (*p == LF) {
+                *p = ' ';
+            }
+        }
+    }
+
+    rc = ngx_http_llmbroker_json_parse(ex->temp, text.data, text.len, root);
+
+    if (rc != NGX_DECLINED) {
+        return rc;
+    }
+
+    if (ngx_http_llmbroker_openai_replace(ex->temp, &text) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    rc = ngx_http_llmbroker_json_parse(ex->temp, text.data, text.len, root);
+
+    if (rc == NGX_DECLINED) {
+        return ngx_http_llmbroker_fault(ex, 0, NULL, NULL,
+                          "The provider sent an event that is not JSON.");
+    }
+
+    return rc;
+}
+
+
+/* what is no UTF-8 becomes U+FFFD (wire format section 8) */
+
+static ngx_int_t
+ngx_http_llmbroker_openai_replace(ngx_pool_t *pool, ngx_str_t *data)
+{
+    u_char    *p, *last, *dst, *next, *end;
+    uint32_t   state;
+
+    dst = ngx_pnalloc(pool, data->len * 3);
+    if (dst == NULL) {
+        return NGX_ERROR;
+    }
+
+    p = data->data;
+    last = p + data->len;
+
+    data->data = dst;
+
+    while (p < last) {
+        next = ngx_min(p + 4, last);
+        state = NGX_HTTP_LLMBROKER_UTF8_ACCEPT;
+
+        for (end = p; end < next; end++) {
+            state = ngx_http_llmbroker_utf8(state, end, end + 1);
+
+            if (state <= NGX_HTTP_LLMBROKER_UTF8_REJECT) {
+                break;
+            }
+        }
+
+        if (state == NGX_HTTP_LLMBROKER_UTF8_ACCEPT && end < next) {
+            dst = ngx_cpymem(dst, p, end + 1 - p);
+            p = end + 1;
+            continue;
+        }
+
+        dst = ngx_http_llmbroker_utf8_write(dst, 0xfffd);
+        p++;
+    }
+
+    data->len = dst - data->data;
+
+    return NGX_OK;
+}
+
+
+/*
+ * Usage is told at the end, as some servers tell it more than once: the last
+ * word counts.
+ */
+
+static ngx_int_t
+ngx_http_llmbroker_openai_usage_event(ngx_http_llmbroker_exchange_t *ex,
+    ngx_http_llmbroker_openai_t *o, ngx_http_llmbroker_json_t *root)
+{
+    ngx_chain_t               *cl;
+    ngx_http_llmbroker_out_t   out;
+
+    if (!ex->usage_wanted
+        || ngx_http_llmbroker_json_get_type(root, "usage",
+                                            NGX_HTTP_LLMBROKER_JSON_OBJECT)
+           == NULL)
+    {
+        return NGX_OK;
+    }
+
+    if (root->raw.data) {
+        return ngx_http_llmbroker_text_append(ex->pool, &o->chunk,
+                                              root->raw.data, root->raw.len);
+    }
+
+    ngx_http_llmbroker_out_init(&out, ex->temp, NULL, NULL, 1024);
+
+    if (ngx_http_llmbroker_openai_write(&out, root) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    for (cl = out.chain; cl; cl = cl->next) {
+
+        if (ngx_http_llmbroker_text_append(ex->pool, &o->chunk, cl->buf->pos,
+                                           cl->buf->last - cl->buf->pos)
+            != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+    }
+
+    return NGX_OK;
 }
 
 
@@ -364,80 +682,24 @@ static ngx_int_t
 ngx_http_llmbroker_openai_error_event(ngx_http_llmbroker_exchange_t *ex,
     ngx_str_t *data)
 {
-    ngx_int_t                   rc;
-    ngx_http_llmbroker_json_t  *root;
+    ngx_int_t                     rc;
+    ngx_http_llmbroker_json_t    *root;
+    ngx_http_llmbroker_openai_t  *o;
 
-    rc = ngx_http_llmbroker_json_parse(ex->temp, data->data, data->len, &root);
+    o = ex->state;
+    o->seen |= NGX_HTTP_LLMBROKER_OPENAI_ERROR;
 
-    if (rc == NGX_ERROR) {
-        return NGX_ERROR;
-    }
+    rc = ngx_http_llmbroker_openai_parse(ex, data, &root);
 
-    if (rc != NGX_OK) {
-        root = NULL;
-    }
-
-    ngx_http_llmbroker_fault_read(ex, 0, root, NULL);
-
-    ex->fault.status = ngx_http_llmbroker_fault_status(&ex->fault);
-    ngx_http_llmbroker_fault_own(&ex->fault);
-
-    return NGX_DECLINED;
-}
-
-
-/* an event of a stream that was not asked for */
-
-static ngx_int_t
-ngx_http_llmbroker_openai_aggregate(ngx_http_llmbroker_exchange_t *ex,
-    ngx_str_t *data)
-{
-    ngx_int_t                   rc;
-    ngx_str_t                   id, model;
-    ngx_http_llmbroker_json_t  *root, *v;
-
-    if (ex->call == NGX_HTTP_LLMBROKER_EMBEDDINGS) {
-        return ngx_http_llmbroker_fault(ex, 0, NULL, NULL,
-                               "The provider answered with a stream.");
-    }
-
-    rc = ngx_http_llmbroker_json_parse(ex->temp, data->data, data->len, &root);
-
-    if (rc == NGX_DECLINED) {
-        return ngx_http_llmbroker_fault(ex, 0, NULL, NULL,
-                               "The provider sent an event that is not valid "
-                               "UTF-8.");
-    }
-
-    if (rc != NGX_OK) {
-        return rc;
-    }
-
-    /* Azure's first chunk has neither a name nor a choice */
-
-    v = ngx_http_llmbroker_json_get_type(root, "choices",
-                                         NGX_HTTP_LLMBROKER_JSON_ARRAY);
-    if (v == NULL || v->child == NULL) {
-        return NGX_OK;
-    }
-
-    v = ngx_http_llmbroker_json_get(root, "id");
-    id = ngx_http_llmbroker_json_inner(v);
-
-    v = ngx_http_llmbroker_json_get(root, "model");
-    model = ngx_http_llmbroker_json_inner(v);
-
-    if (ngx_http_llmbroker_answer_start(ex, &id, &model, NULL) != NGX_OK) {
-        return NGX_ERROR;
-    }
-
-    return ngx_http_llmbroker_openai_choices(ex, root, "delta");
+    return (rc == NGX_OK) ? ngx_http_llmbroker_openai_refuse(ex, root, NULL)
+                          : rc;
 }
 
 
 static ngx_int_t
 ngx_http_llmbroker_openai_end(ngx_http_llmbroker_exchange_t *ex)
 {
+    ngx_int_t                     rc;
     ngx_http_llmbroker_openai_t  *o;
 
     if (ex->done) {
@@ -446,20 +708,41 @@ ngx_http_llmbroker_openai_end(ngx_http_llmbroker_exchange_t *ex)
 
     o = ex->state;
 
-    if (o == NULL || !o->finished) {
+    if (o == NULL || !ngx_http_llmbroker_openai_finished(o)) {
         return ngx_http_llmbroker_fault(ex, 0, NULL, NULL,
                                "The provider ended the stream before the "
                                "answer was complete.");
     }
 
-    if (!ex->stream) {
-        return ngx_http_llmbroker_answer_end(ex);
-    }
+    rc = ngx_http_llmbroker_openai_done(ex, o);
 
-    ex->done = 1;
+    if (rc != NGX_DONE) {
+        return rc;
+    }
 
     return ngx_http_llmbroker_out_copy(ex->out, "data: [DONE]\n\n",
                                        sizeof("data: [DONE]\n\n") - 1);
+}
+
+
+/* wire format section 8: without "[DONE]" all choices must have ended */
+
+static ngx_uint_t
+ngx_http_llmbroker_openai_finished(ngx_http_llmbroker_openai_t *o)
+{
+    ngx_uint_t                           i;
+    ngx_http_llmbroker_openai_choice_t  *c;
+
+    c = o->choices.elts;
+
+    for (i = 0; i < o->choices.nelts; i++) {
+
+        if (c[i].open && !c[i].finished) {
+            return 0;
+        }
+    }
+
+    return o->choices.nelts > 0;
 }
 
 
@@ -480,475 +763,4 @@ ngx_http_llmbroker_openai_state(ngx_http_llmbroker_exchange_t *ex)
     }
 
     return ex->state;
-}
-
-
-static void
-ngx_http_llmbroker_openai_start(ngx_http_llmbroker_exchange_t *ex,
-    ngx_http_llmbroker_openai_t *o)
-{
-    o->elements = 0;
-    o->array = 0;
-    o->error = 0;
-    o->usage = 0;
-
-    ngx_http_llmbroker_scan_init(&o->scan, NGX_HTTP_LLMBROKER_SCAN_OBJECT, 3,
-                                 ngx_http_llmbroker_openai_value, ex);
-}
-
-
-static ngx_int_t
-ngx_http_llmbroker_openai_value(ngx_http_llmbroker_scan_t *s,
-    ngx_uint_t depth, off_t end, ngx_str_t *text)
-{
-    const char                       *reason;
-    ngx_http_llmbroker_openai_t      *o;
-    ngx_http_llmbroker_exchange_t    *ex;
-    ngx_http_llmbroker_scan_level_t  *level;
-
-    ex = s->data;
-    o = ex->state;
-    level = s->level;
-
-    if (depth == 1) {
-        return ngx_http_llmbroker_openai_member(ex, &level[1], text);
-    }
-
-    if (ngx_http_llmbroker_openai_key(&level[1], "usage")) {
-        ngx_http_llmbroker_openai_usage(&ex->usage, level, depth, text);
-        return NGX_OK;
-    }
-
-    if (depth == 2) {
-
-        if (ngx_http_llmbroker_openai_key(&level[1], "error")) {
-            return ngx_http_llmbroker_openai_fault(ex, &level[2], text);
-        }
-
-        o->elements += ngx_http_llmbroker_openai_key(&level[1], "choices");
-
-        return NGX_OK;
-    }
-
-    /* depth == 3 */
-
-    if (ngx_http_llmbroker_openai_key(&level[3], "embedding")) {
-        o->convert |= ngx_http_llmbroker_embedding_differs(ex, level[3].type);
-    }
-
-    if (level[3].type != NGX_HTTP_LLMBROKER_JSON_STRING
-        || text->data == NULL
-        || !ngx_http_llmbroker_openai_key(&level[3], "finish_reason")
-        || !ngx_http_llmbroker_openai_key(&level[1], "choices"))
-    {
-        return NGX_OK;
-    }
-
-    reason = ngx_http_llmbroker_openai_reason(text->data + 1, text->len - 2);
-
-    if (reason == NULL) {
-        return NGX_OK;
-    }
-
-    o->finished = 1;
-
-    if (ex->finish_reason.len == 0) {
-        ex->finish_reason.len = ngx_strlen(reason);
-        ex->finish_reason.data = (u_char *) reason;
-    }
-
-    return NGX_OK;
-}
-
-
-static ngx_int_t
-ngx_http_llmbroker_openai_member(ngx_http_llmbroker_exchange_t *ex,
-    ngx_http_llmbroker_scan_level_t *level, ngx_str_t *text)
-{
-    ngx_http_llmbroker_openai_t  *o;
-
-    o = ex->state;
-
-    if (level->type == NGX_HTTP_LLMBROKER_JSON_ARRAY) {
-
-        if (ex->call == NGX_HTTP_LLMBROKER_EMBEDDINGS) {
-            o->array |= ngx_http_llmbroker_openai_key(level, "data");
-
-        } else {
-            o->array |= ngx_http_llmbroker_openai_key(level, "choices");
-        }
-    }
-
-    if (level->type == NGX_HTTP_LLMBROKER_JSON_OBJECT
-        && ngx_http_llmbroker_openai_key(level, "usage"))
-    {
-        o->usage = 1;
-        return NGX_OK;
-    }
-
-    if (!ngx_http_llmbroker_openai_key(level, "error")
-        || level->type == NGX_HTTP_LLMBROKER_JSON_NULL
-        || (text->data && text->len == 5
-            && ngx_memcmp(text->data, "false", 5) == 0)
-        || (text->data && text->len == 2
-            && ngx_memcmp(text->data, "\"\"", 2) == 0))
-    {
-        return NGX_OK;
-    }
-
-    o->error = 1;
-
-    /* xAI's error is a string */
-
-    if (level->type != NGX_HTTP_LLMBROKER_JSON_STRING) {
-        return NGX_OK;
-    }
-
-    return ngx_http_llmbroker_openai_fault(ex, NULL, text);
-}
-
-
-static void
-ngx_http_llmbroker_openai_usage(ngx_http_llmbroker_usage_t *usage,
-    ngx_http_llmbroker_scan_level_t *level, ngx_uint_t depth, ngx_str_t *text)
-{
-    ngx_int_t  n;
-
-    if (level[depth].type != NGX_HTTP_LLMBROKER_JSON_NUMBER) {
-        return;
-    }
-
-    n = ngx_atoi(text->data, text->len);
-
-    if (n == NGX_ERROR) {
-        return;
-    }
-
-    if (depth == 2) {
-
-        if (ngx_http_llmbroker_openai_key(&level[2], "prompt_tokens")) {
-            usage->prompt = n;
-
-        } else if (ngx_http_llmbroker_openai_key(&level[2],
-                                                 "completion_tokens"))
-        {
-            usage->completion = n;
-
-        } else if (ngx_http_llmbroker_openai_key(&level[2], "total_tokens")) {
-            usage->total = n;
-        }
-
-        return;
-    }
-
-    /* depth == 3 */
-
-    if (ngx_http_llmbroker_openai_key(&level[2], "prompt_tokens_details")) {
-
-        if (ngx_http_llmbroker_openai_key(&level[3], "cached_tokens")) {
-            usage->cached = n;
-
-        } else if (ngx_http_llmbroker_openai_key(&level[3],
-                                                 "cache_write_tokens"))
-        {
-            usage->cache_write = n;
-        }
-
-    } else if (ngx_http_llmbroker_openai_key(&level[2],
-                                             "completion_tokens_details")
-               && ngx_http_llmbroker_openai_key(&level[3],
-                                                "reasoning_tokens"))
-    {
-        usage->reasoning = n;
-    }
-}
-
-
-/* a member of an error, or the error itself when level is NULL */
-
-static ngx_int_t
-ngx_http_llmbroker_openai_fault(ngx_http_llmbroker_exchange_t *ex,
-    ngx_http_llmbroker_scan_level_t *level, ngx_str_t *text)
-{
-    u_char                      *last;
-    ngx_str_t                   *dst, plain;
-    ngx_http_llmbroker_fault_t  *fault;
-
-    if (text->data == NULL) {
-        return NGX_OK;
-    }
-
-    fault = &ex->fault;
-
-    if (level == NULL || ngx_http_llmbroker_openai_key(level, "message")) {
-        dst = &fault->message;
-
-    } else if (ngx_http_llmbroker_openai_key(level, "type")) {
-        dst = &fault->type;
-
-    } else if (ngx_http_llmbroker_openai_key(level, "code")) {
-        dst = &fault->code;
-
-    } else if (ngx_http_llmbroker_openai_key(level, "param")) {
-        dst = &fault->param;
-
-    } else {
-        return NGX_OK;
-    }
-
-    if (level && level->type == NGX_HTTP_LLMBROKER_JSON_NUMBER) {
-        return ngx_http_llmbroker_fault_copy(ex, dst, text);
-    }
-
-    if (text->data[0] != '"') {
-        return NGX_OK;
-    }
-
-    plain.data = ngx_pnalloc(ex->pool, text->len);
-    if (plain.data == NULL) {
-        return NGX_ERROR;
-    }
-
-    last = ngx_http_llmbroker_json_decode(plain.data, text->data + 1,
-                                          text->len - 2);
-    if (last == NULL) {
-        return NGX_OK;
-    }
-
-    plain.len = last - plain.data;
-
-    return ngx_http_llmbroker_fault_copy(ex, dst, &plain);
-}
-
-
-/*
- * The reason as static text; NULL where a choice has not ended, for which
- * some servers say "" or "null"; "stop" for words that OpenAI does not have.
- */
-
-static const char *
-ngx_http_llmbroker_openai_reason(u_char *p, size_t len)
-{
-    const char  **reason;
-
-    if (len == 0 || (len == 4 && ngx_memcmp(p, "null", 4) == 0)) {
-        return NULL;
-    }
-
-    for (reason = ngx_http_llmbroker_openai_reasons; *reason; reason++) {
-
-        if (ngx_strlen(*reason) == len && ngx_memcmp(*reason, p, len) == 0) {
-            return *reason;
-        }
-    }
-
-    return "stop";
-}
-
-
-static ngx_int_t
-ngx_http_llmbroker_openai_choices(ngx_http_llmbroker_exchange_t *ex,
-    ngx_http_llmbroker_json_t *root, const char *member)
-{
-    ngx_int_t                   rc;
-    ngx_str_t                   text;
-    ngx_uint_t                  n, position;
-    const char                 *reason;
-    ngx_http_llmbroker_json_t  *choice, *v;
-
-    choice = ngx_http_llmbroker_json_get(root, "choices")->child;
-
-    for (position = 0; choice; choice = choice->next, position++) {
-
-        v = ngx_http_llmbroker_json_get(choice, "index");
-        n = ngx_http_llmbroker_json_int(v, position);
-
-        if (ex->call == NGX_HTTP_LLMBROKER_COMPLETIONS) {
-            v = ngx_http_llmbroker_json_get(choice, "text");
-            text = ngx_http_llmbroker_json_inner(v);
-            rc = ngx_http_llmbroker_answer_text(ex, n, &text);
-
-        } else {
-            v = ngx_http_llmbroker_json_get(choice, member);
-            rc = ngx_http_llmbroker_openai_piece(ex, n, v);
-        }
-
-        if (rc != NGX_OK) {
-            return rc;
-        }
-
-        v = ngx_http_llmbroker_json_get(choice, "finish_reason");
-        text = ngx_http_llmbroker_json_inner(v);
-        reason = ngx_http_llmbroker_openai_reason(text.data, text.len);
-
-        if (reason == NULL && ex->stream) {
-            reason = "stop";
-        }
-
-        if (reason == NULL) {
-            continue;
-        }
-
-        rc = ngx_http_llmbroker_answer_finish(ex, n, reason);
-        if (rc != NGX_OK) {
-            return rc;
-        }
-    }
-
-    return NGX_OK;
-}
-
-
-/* a message or a delta */
-
-static ngx_int_t
-ngx_http_llmbroker_openai_piece(ngx_http_llmbroker_exchange_t *ex,
-    ngx_uint_t n, ngx_http_llmbroker_json_t *piece)
-{
-    ngx_int_t                   rc;
-    ngx_str_t                   text;
-    ngx_http_llmbroker_json_t  *v;
-
-    v = ngx_http_llmbroker_json_get_type(piece, "reasoning_content",
-                                         NGX_HTTP_LLMBROKER_JSON_STRING);
-    if (v == NULL) {
-        v = ngx_http_llmbroker_json_get(piece, "reasoning");
-    }
-
-    text = ngx_http_llmbroker_json_inner(v);
-
-    if (text.len) {
-        rc = ngx_http_llmbroker_answer_reasoning(ex, n, &text);
-        if (rc != NGX_OK) {
-            return rc;
-        }
-    }
-
-    v = ngx_http_llmbroker_json_get(piece, "content");
-
-    rc = ngx_http_llmbroker_openai_content(ex, n, v);
-    if (rc != NGX_OK) {
-        return rc;
-    }
-
-    v = ngx_http_llmbroker_json_get(piece, "refusal");
-    text = ngx_http_llmbroker_json_inner(v);
-
-    rc = ngx_http_llmbroker_answer_refusal(ex, n, &text);
-    if (rc != NGX_OK) {
-        return rc;
-    }
-
-    v = ngx_http_llmbroker_json_get_type(piece, "annotations",
-                                         NGX_HTTP_LLMBROKER_JSON_ARRAY);
-
-    for (v = v ? v->child : NULL; v; v = v->next) {
-        rc = ngx_http_llmbroker_answer_annotation(ex, n, &v->raw);
-        if (rc != NGX_OK) {
-            return rc;
-        }
-    }
-
-    if (ngx_http_llmbroker_json_get_type(piece, "function_call",
-                                         NGX_HTTP_LLMBROKER_JSON_OBJECT))
-    {
-        return ngx_http_llmbroker_fault(ex, 0, NULL, NULL,
-                               "The provider's answer holds a function_call, "
-                               "which cannot be told in the form that was "
-                               "asked for.");
-    }
-
-    v = ngx_http_llmbroker_json_get_type(piece, "tool_calls",
-                                         NGX_HTTP_LLMBROKER_JSON_ARRAY);
-    if (v == NULL) {
-        return NGX_OK;
-    }
-
-    return ngx_http_llmbroker_openai_tools(ex, n, v);
-}
-
-
-/* a string, or with some servers parts, of which those with text count */
-
-static ngx_int_t
-ngx_http_llmbroker_openai_content(ngx_http_llmbroker_exchange_t *ex,
-    ngx_uint_t n, ngx_http_llmbroker_json_t *content)
-{
-    ngx_int_t                   rc;
-    ngx_str_t                   text;
-    ngx_http_llmbroker_json_t  *v, *part;
-
-    text = ngx_http_llmbroker_json_inner(content);
-
-    rc = ngx_http_llmbroker_answer_text(ex, n, &text);
-
-    if (rc != NGX_OK
-        || content == NULL
-        || content->type != NGX_HTTP_LLMBROKER_JSON_ARRAY)
-    {
-        return rc;
-    }
-
-    for (part = content->child; part; part = part->next) {
-        v = ngx_http_llmbroker_json_get(part, "text");
-        text = ngx_http_llmbroker_json_inner(v);
-
-        rc = ngx_http_llmbroker_answer_text(ex, n, &text);
-        if (rc != NGX_OK) {
-            return rc;
-        }
-    }
-
-    return NGX_OK;
-}
-
-
-static ngx_int_t
-ngx_http_llmbroker_openai_tools(ngx_http_llmbroker_exchange_t *ex,
-    ngx_uint_t n, ngx_http_llmbroker_json_t *calls)
-{
-    ngx_int_t                   rc;
-    ngx_str_t                   id, text;
-    ngx_uint_t                  index, position;
-    ngx_http_llmbroker_json_t  *call, *function, *v;
-
-    call = calls->child;
-
-    for (position = 0; call; call = call->next, position++) {
-
-        v = ngx_http_llmbroker_json_get(call, "index");
-        index = ngx_http_llmbroker_json_int(v, position);
-
-        function = ngx_http_llmbroker_json_get(call, "function");
-
-        if (index >= ngx_http_llmbroker_answer_tools(ex, n)) {
-
-            if (function == NULL) {
-                return ngx_http_llmbroker_fault(ex, 0, NULL, NULL,
-                               "The provider's answer holds a tool call "
-                               "that is no function.");
-            }
-
-            v = ngx_http_llmbroker_json_get(call, "id");
-            id = ngx_http_llmbroker_json_inner(v);
-
-            v = ngx_http_llmbroker_json_get(function, "name");
-            text = ngx_http_llmbroker_json_inner(v);
-
-            rc = ngx_http_llmbroker_answer_tool(ex, n, index, &id, &text);
-            if (rc != NGX_OK) {
-                return rc;
-            }
-        }
-
-        v = ngx_http_llmbroker_json_get(function, "arguments");
-        text = ngx_http_llmbroker_json_inner(v);
-
-        rc = ngx_http_llmbroker_answer_arguments(ex, n, index, &text);
-        if (rc != NGX_OK) {
-            return rc;
-        }
-    }
-
-    return NGX_OK;
 }

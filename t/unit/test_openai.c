@@ -51,6 +51,9 @@ static ngx_int_t response_once(void);
     "\"created\":7,\"model\":\"v\",\"choices\":[{\"index\":0,\"delta\":{"    \
     delta "},\"finish_reason\":" finish "}],\"usage\":null}\n\n"
 
+/* the first and last chunk in one */
+#define END  PIECE("\"role\":\"assistant\",\"content\":\"\"", "\"stop\"")
+
 #define USAGE                                                                \
     "data: {\"id\":\"i\",\"object\":\"chat.completion.chunk\","              \
     "\"created\":7,\"model\":\"v\",\"choices\":[],\"usage\":{"               \
@@ -148,14 +151,17 @@ test_check(void)
         { "{\"choices\":[]}", NGX_OK, "" },
         { " {\"a\":{\"choices\":1},\"choices\":[{}],\"error\":null} ",
           NGX_OK, "" },
-        { "{\"choices\":[1],\"error\":false}", NGX_OK, "" },
-        { "{\"choices\":[1],\"error\":\"\"}", NGX_OK, "" },
+        { "{\"choices\":[{}],\"error\":false}", NGX_OK, "" },
+        { "{\"choices\":[{}],\"error\":\"\"}", NGX_OK, "" },
+        { "{\"choices\":[1]}", NGX_DECLINED,
+          "The provider's answer holds a choice that is no object." },
         { "{\"choices\":{}}", NGX_DECLINED,
           "The provider's answer has no \"choices\"." },
         { "{\"data\":[]}", NGX_DECLINED,
           "The provider's answer has no \"choices\"." },
         { "{}", NGX_DECLINED, "The provider's answer has no \"choices\"." },
-        { "[]", NGX_DECLINED, "The provider's answer is not valid JSON." },
+        { "[]", NGX_DECLINED, "The provider's answer has no \"choices\"." },
+        { "1", NGX_DECLINED, "The provider's answer has no \"choices\"." },
         { "", NGX_DECLINED, "The provider's answer is not valid JSON." },
         { "{\"choices\":[", NGX_DECLINED,
           "The provider's answer is not valid JSON." },
@@ -168,8 +174,16 @@ test_check(void)
         { "{\"error\":\"just text\"}", NGX_DECLINED, "just text" },
         { "{\"error\":{\"message\":null}}", NGX_DECLINED,
           "The provider answered with an error." },
-        { "{\"error\":{\"message\":\"\xff\"}}", NGX_DECLINED,
-          "The provider answered with an error." },
+        { "{\"errors\":[{\"message\":\"m\"}]}", NGX_DECLINED, "m" },
+        { "{\"error\":[\"m\"]}", NGX_DECLINED, "m" },
+        { "[{\"error\":{\"message\":\"m\"}}]", NGX_DECLINED, "m" },
+        { "{\"detail\":\"m\"}", NGX_DECLINED, "m" },
+        { "{\"detail\":{\"message\":\"m\"}}", NGX_DECLINED, "m" },
+        { "{\"object\":\"error\",\"message\":\"m\"}", NGX_DECLINED, "m" },
+        { "{\"code\":\"c\",\"message\":\"m\",\"request_id\":\"r\"}",
+          NGX_DECLINED, "m" },
+        { "{\"choices\":[{\"error\":{\"message\":\"m\"}}]}", NGX_DECLINED,
+          "m" },
         { NULL, 0, NULL }
     };
 
@@ -233,7 +247,7 @@ test_learn(void)
                 "\"total_tokens\":99999999999999999999},\"choices\":[{"
                 "\"finish_reason\":\"insufficient_system_resource\"}]}", 9);
     counts("-1 -1 -1 -1 -1 -1", "counts that are none");
-    is_str(ex.finish_reason.data, ex.finish_reason.len, "stop",
+    is_str(ex.finish_reason.data, ex.finish_reason.len, "length",
            "a reason that OpenAI does not have");
 
     check(CHAT, "{\"choices\":[{\"finish_reason\":\"stop\"},"
@@ -267,12 +281,11 @@ test_pass(void)
     is(ex.done, 1, "it is done");
 
     ex_start(CHAT, 1, 1);
-    ex_events("data: {\"choices\":[{\"finish_reason\":\"stop\"}]}\n\n"
+    ex_events(END
               "data:   [DONE] \n\n"
               "data: not even JSON\n\n", 3);
     p = ex_answer();
-    is_str(p, strlen(p), "data: {\"choices\":[{\"finish_reason\":\"stop\"}]}"
-                         "\n\ndata:   [DONE] \n\n",
+    is_str(p, strlen(p), END "data:   [DONE] \n\n",
            "what follows [DONE] is noise");
 }
 
@@ -285,24 +298,16 @@ test_swallow(void)
     ex_start(CHAT, 1, 0);
     is(ex_events(stream, 5), NGX_OK, "a stream with unwanted usage");
     counts("9 2 11 4 -1 1", "it is learned");
-    ok(strstr(ex_answer(), "prompt_tokens") == NULL, "but not passed on");
-
-    ex_start(CHAT, 1, 0);
-    ex_events("data: {\"choices\":[{\"finish_reason\":\"stop\"}],\"usage\":"
-              "{\"prompt_tokens\":1,\"completion_tokens\":2,"
-              "\"total_tokens\":3}}\n\n"
-              "data: {\"choices\":[],\"usage\":{\"prompt_tokens\":5,"
-              "\"completion_tokens\":6,\"total_tokens\":11}}\n\n" DONE, 9);
-    counts("5 6 11 -1 -1 -1", "the last usage counts, nothing is added up");
     p = ex_answer();
-    ok(strstr(p, "\"prompt_tokens\":1") != NULL
-       && strstr(p, "\"prompt_tokens\":5") == NULL,
-       "usage in a chunk that says more is passed on");
+    ok(strstr(p, "prompt_tokens") == NULL && strstr(p, DONE) != NULL,
+       "but not passed on");
 
     ex_start(CHAT, 1, 0);
-    ex_events("data: {\"choices\":[],\"prompt_filter_results\":[]}\n\n"
-              DONE, 9);
-    ok(strstr(ex_answer(), "prompt_filter_results") != NULL,
+    is(ex_events("data: {\"id\":\"i\",\"object\":\"chat.completion.chunk\","
+                 "\"created\":7,\"model\":\"v\",\"choices\":[],"
+                 "\"moderation\":{}}\n\n" END DONE, 9), NGX_OK,
+       "a chunk without a choice");
+    ok(strstr(ex_answer(), "\"choices\":[],\"moderation\":{}") != NULL,
        "no usage, nothing swallowed");
 }
 
@@ -313,9 +318,9 @@ test_end(void)
     char  *p;
 
     ex_start(CHAT, 1, 0);
-    is(ex_events(PIECE("", "\"stop\""), 9), NGX_OK, "no [DONE]");
+    is(ex_events(END, 9), NGX_OK, "no [DONE]");
     p = ex_answer();
-    is_str(p, strlen(p), PIECE("", "\"stop\"") DONE, "it is written");
+    is_str(p, strlen(p), END DONE, "it is written");
 
     ex_start(CHAT, 1, 0);
     is(ex_events(PIECE("\"content\":\"x\"", "null"), 9), NGX_DECLINED,
@@ -331,7 +336,11 @@ test_end(void)
     is(ex_events("", 9), NGX_DECLINED, "nothing at all");
 
     ex_start(CHAT, 1, 0);
-    is(ex_events("data: [DONE]", 9), NGX_OK, "[DONE] without its line");
+    is(ex_events(END "data: [DONE]", 9), NGX_OK, "[DONE] without its line");
+
+    ex_start(CHAT, 1, 0);
+    is(ex_events(DONE, 9), NGX_DECLINED, "nothing but [DONE]");
+    faults(0, "", "The provider's answer has no \"choices\".", "is told");
 }
 
 
@@ -380,22 +389,24 @@ test_aggregate(void)
     }
 
     p = ex_answer();
-    is_str(p, strlen(p), HEAD("chat.completion", "i", "v")
-           "{\"index\":0,\"message\":{\"role\":\"assistant\","
-           "\"content\":\"Hello\",\"refusal\":null},\"logprobs\":null,"
-           "\"finish_reason\":\"stop\"}],\"usage\":{\"prompt_tokens\":9,"
+    is_str(p, strlen(p),
+           "{\"id\":\"i\",\"object\":\"chat.completion\",\"created\":7,"
+           "\"model\":\"v\",\"usage\":{\"prompt_tokens\":9,"
            "\"completion_tokens\":2,\"total_tokens\":11,"
            "\"prompt_tokens_details\":{\"cached_tokens\":4},"
-           "\"completion_tokens_details\":{\"reasoning_tokens\":1}}}",
+           "\"completion_tokens_details\":{\"reasoning_tokens\":1}},"
+           "\"choices\":[{\"index\":0,\"message\":{"
+           "\"role\":\"assistant\",\"content\":\"Hello\"},"
+           "\"finish_reason\":\"stop\"}]}",
            "a stream becomes an object");
 
     ex_start(CHAT, 0, 0);
     is(ex_events(tools, 3), NGX_OK, "a stream of tools");
-    ok(strstr(ex_answer(), "\"content\":null,\"refusal\":null,"
+    ok(strstr(ex_answer(), "\"content\":null,"
         "\"tool_calls\":[{\"id\":\"t0\",\"type\":\"function\",\"function\":"
         "{\"name\":\"f\",\"arguments\":\"{\\\"a\\\":1}\"}},{\"id\":\"t1\","
-        "\"type\":\"function\",\"function\":{\"name\":\"g\",\"arguments\":"
-        "\"{}\"}}]}") != NULL, "its calls are whole");
+        "\"function\":{\"name\":\"g\",\"arguments\":\"{}\"},"
+        "\"type\":\"function\"}]}") != NULL, "its calls are whole");
 
     ex_start(CHAT, 0, 0);
     is(ex_events("data: {\"choices\":[],\"id\":\"\"}\n\n" DONE, 3),
@@ -418,8 +429,9 @@ test_aggregate(void)
                  "\"finish_reason\":\"length\"}]}\n\n", 3), NGX_OK,
        "a stream of a text completion");
     p = ex_answer();
-    is_str(p, strlen(p), HEAD("text_completion", "i", "v")
-           "{\"text\":\"ab\",\"index\":0,\"logprobs\":null,"
+    is_str(p, strlen(p),
+           "{\"id\":\"i\",\"model\":\"v\",\"object\":\"text_completion\","
+           "\"created\":1,\"choices\":[{\"text\":\"ab\",\"index\":0,"
            "\"finish_reason\":\"length\"}]}", "becomes an object");
 
     ex_start(EMBEDDINGS, 0, 0);
@@ -440,19 +452,17 @@ test_response(void)
     is(ex_json(answer), NGX_OK, "an object for a streamed call");
     p = ex_answer();
 
+#define HEAD_7  "data: {\"id\":\"i\",\"object\":\"chat.completion.chunk\","      \
+                "\"created\":7,\"model\":\"v\",\"choices\":["
 #define NULLS  "],\"usage\":null}\n\n"
 
     is_str(p, strlen(p),
-           "data: " HEAD("chat.completion.chunk", "i", "v")
-           "{\"index\":0,\"delta\":{" ROLE "},\"logprobs\":null,"
+           HEAD_7 "{\"index\":0,\"delta\":{\"role\":\"assistant\","
+           "\"content\":\"Hello\",\"refusal\":null},\"logprobs\":null,"
            "\"finish_reason\":null}" NULLS
-           "data: " HEAD("chat.completion.chunk", "i", "v")
-           "{\"index\":0,\"delta\":{\"content\":\"Hello\"},"
-           "\"logprobs\":null,\"finish_reason\":null}" NULLS
-           "data: " HEAD("chat.completion.chunk", "i", "v")
-           "{\"index\":0,\"delta\":{},\"logprobs\":null,"
+           HEAD_7 "{\"index\":0,\"delta\":{},\"logprobs\":null,"
            "\"finish_reason\":\"length\"}" NULLS
-           "data: " HEAD("chat.completion.chunk", "i", "v") "],\"usage\":{"
+           HEAD_7 "],\"usage\":{"
            "\"prompt_tokens\":9,\"completion_tokens\":2,"
            "\"total_tokens\":11,\"prompt_tokens_details\":"
            "{\"cached_tokens\":4,\"cache_write_tokens\":3},"
@@ -466,13 +476,13 @@ test_response(void)
                "\"function\":{\"name\":\"f\",\"arguments\":\"{}\"}}]}}]}"),
        NGX_OK, "an object with everything");
     p = ex_answer();
-    ok(strstr(p, "\"reasoning_content\":\"r\"")
-       && strstr(p, "\"content\":\"a\"") && strstr(p, "\"refusal\":\"no\"")
-       && strstr(p, "\"annotations\":[{}]")
-       && strstr(p, "\"id\":\"t\",\"type\":\"function\",\"function\":"
-                    "{\"name\":\"f\"")
-       && strstr(p, "\"arguments\":\"{}\"")
-       && strstr(p, "\"finish_reason\":\"stop\""), "all of it is told");
+    ok(strstr(p, "\"delta\":{\"content\":\"a\",\"reasoning\":\"r\","
+                 "\"refusal\":\"no\",\"annotations\":[{}],\"tool_calls\":[{"
+                 "\"id\":\"t\",\"function\":{\"name\":\"f\","
+                 "\"arguments\":\"{}\"},\"type\":\"function\",\"index\":0}],"
+                 "\"role\":\"assistant\",\"reasoning_content\":\"r\"}")
+       && strstr(p, "\"finish_reason\":\"tool_calls\""),
+       "all of it is told");
 
     ex_start(CHAT, 1, 0);
     is(ex_json("{\"error\":{\"message\":\"m\"}}"), NGX_DECLINED,
@@ -481,11 +491,14 @@ test_response(void)
     ex_start(CHAT, 1, 0);
     is(ex_json("{\"choices\":[{\"message\":{\"tool_calls\":[{\"id\":\"t\","
                "\"type\":\"custom\"}]}}]}"), NGX_DECLINED,
-       "a custom tool is not lost in silence");
+       "a tool call without its name is none");
 
     ex_start(CHAT, 1, 0);
-    is(ex_json("{\"choices\":[{\"message\":{\"function_call\":{}}}]}"),
-       NGX_DECLINED, "nor is a function_call");
+    is(ex_json("{\"choices\":[{\"message\":{\"function_call\":"
+               "{\"a\":1}}}]}"),
+       NGX_OK, "a legacy function_call");
+    ok(strstr(ex_answer(), "\"function_call\":{\"a\":1}") != NULL,
+       "is told");
 
     ex_start(CHAT, 1, 0);
     is(ex_json("{\"choices\":[1,null,{\"index\":1000}]}"), NGX_DECLINED,
@@ -587,7 +600,7 @@ check(ngx_http_llmbroker_call_e call, const char *text, size_t cut)
         rc = ex_target.dialect->check(&ex, NULL, NULL);
     }
 
-    return rc;
+    return rc == NGX_DONE ? ex_json(text) : rc;
 }
 
 
