@@ -57,7 +57,7 @@ add_block_preprocessor(sub {
                 return 401;
             }
 
-            return 200 '{"choices":[{}]}';
+            return 200 '{"choices":[]}';
         }
     }
 _EOC_
@@ -198,7 +198,7 @@ return 200 '{"candidates":[{"content":{"parts":[{"text":"a"}]},"finishReason":"S
 POST /v1/chat/completions
 {"model":"compat","messages":[]}
 --- response_body chomp
-{"choices":[{}]}
+{"choices":[]}
 
 
 

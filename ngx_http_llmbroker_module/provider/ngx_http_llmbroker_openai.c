@@ -390,6 +390,12 @@ ngx_http_llmbroker_openai_event(ngx_http_llmbroker_exchange_t *ex,
     if (ex->stream && ex->splice) {
         rc = ngx_http_llmbroker_openai_judge(ex, o);
 
+        /* OpenAI's moderation comes behind the usage */
+
+        if (rc == NGX_OK && o->elements == 0) {
+            rc = ngx_http_llmbroker_openai_owed_usage(ex, o);
+        }
+
         if (rc != NGX_DONE) {
             return (rc == NGX_OK) ? NGX_DONE : rc;
         }
@@ -645,7 +651,7 @@ ngx_http_llmbroker_openai_usage_event(ngx_http_llmbroker_exchange_t *ex,
     ngx_chain_t               *cl;
     ngx_http_llmbroker_out_t   out;
 
-    if (!ex->usage_wanted
+    if (!ex->usage_wanted || o->told
         || ngx_http_llmbroker_json_get_type(root, "usage",
                                             NGX_HTTP_LLMBROKER_JSON_OBJECT)
            == NULL)

@@ -116,6 +116,7 @@ typedef struct {
 
     /* of the whole answer */
     unsigned                         started:1;  /* check() was called */
+    unsigned                         told:1;     /* usage, to the client */
     ngx_str_t                        id;         /* raw, as first told */
     ngx_str_t                        created;
     ngx_str_t                        model;
@@ -221,9 +222,11 @@ ngx_int_t ngx_http_llmbroker_openai_write(ngx_http_llmbroker_out_t *out,
  * Return: NGX_OK; NGX_DECLINED, with ex->fault set; NGX_ERROR.
  */
 
-/* What a stream owes before "[DONE]": reasons and usage. */
+/* What a stream owes before "[DONE]": reasons and usage; usage alone. */
 ngx_int_t ngx_http_llmbroker_openai_owed(ngx_http_llmbroker_exchange_t *ex,
     ngx_http_llmbroker_openai_t *o);
+ngx_int_t ngx_http_llmbroker_openai_owed_usage(
+    ngx_http_llmbroker_exchange_t *ex, ngx_http_llmbroker_openai_t *o);
 
 /* A repaired object as a stream, with "[DONE]". */
 ngx_int_t ngx_http_llmbroker_openai_stream(ngx_http_llmbroker_exchange_t *ex,

@@ -20,9 +20,6 @@ static ngx_int_t ngx_http_llmbroker_openai_last(
     ngx_uint_t n, ngx_str_t *calls, ngx_str_t *reason);
 static ngx_int_t ngx_http_llmbroker_openai_head(
     ngx_http_llmbroker_exchange_t *ex, ngx_http_llmbroker_openai_t *o);
-static ngx_int_t ngx_http_llmbroker_openai_usage_chunk(
-    ngx_http_llmbroker_exchange_t *ex, ngx_http_llmbroker_openai_t *o,
-    ngx_str_t *usage);
 static ngx_int_t ngx_http_llmbroker_openai_index_calls(
     ngx_http_llmbroker_openai_t *o, ngx_pool_t *pool,
     ngx_http_llmbroker_json_t *choice);
@@ -78,7 +75,7 @@ ngx_int_t
 ngx_http_llmbroker_openai_owed(ngx_http_llmbroker_exchange_t *ex,
     ngx_http_llmbroker_openai_t *o)
 {
-    ngx_str_t                            reason, calls, usage;
+    ngx_str_t                            reason, calls;
     ngx_uint_t                           i;
     ngx_http_llmbroker_openai_choice_t  *c;
 
@@ -123,25 +120,44 @@ ngx_http_llmbroker_openai_owed(ngx_http_llmbroker_exchange_t *ex,
         }
     }
 
-    if (!ex->usage_wanted || o->usage.len == 0) {
+    return ngx_http_llmbroker_openai_owed_usage(ex, o);
+}
+
+
+/* the chunk as it came, or one for usage that stood elsewhere */
+
+ngx_int_t
+ngx_http_llmbroker_openai_owed_usage(ngx_http_llmbroker_exchange_t *ex,
+    ngx_http_llmbroker_openai_t *o)
+{
+    if (!ex->usage_wanted || o->usage.len == 0 || o->told) {
         return NGX_OK;
     }
 
-    if (o->chunk.len == 0) {
-        usage.data = o->usage.data;
-        usage.len = o->usage.len;
+    o->told = 1;
 
-        return ngx_http_llmbroker_openai_usage_chunk(ex, o, &usage);
+    if (o->chunk.len) {
+
+        if (ngx_http_llmbroker_openai_lit(ex, "data: ") != NGX_OK
+            || ngx_http_llmbroker_out_copy(ex->out, o->chunk.data,
+                                           o->chunk.len)
+               != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+
+        return ngx_http_llmbroker_openai_lit(ex, "\n\n");
     }
 
-    if (ngx_http_llmbroker_openai_lit(ex, "data: ") != NGX_OK
-        || ngx_http_llmbroker_out_copy(ex->out, o->chunk.data, o->chunk.len)
+    if (ngx_http_llmbroker_openai_head(ex, o) != NGX_OK
+        || ngx_http_llmbroker_openai_lit(ex, "],\"usage\":") != NGX_OK
+        || ngx_http_llmbroker_out_copy(ex->out, o->usage.data, o->usage.len)
            != NGX_OK)
     {
         return NGX_ERROR;
     }
 
-    return ngx_http_llmbroker_openai_lit(ex, "\n\n");
+    return ngx_http_llmbroker_openai_lit(ex, "}\n\n");
 }
 
 
@@ -187,22 +203,6 @@ ngx_http_llmbroker_openai_last(ngx_http_llmbroker_exchange_t *ex,
     }
 
     return ngx_http_llmbroker_out_copy(ex->out, text.data, text.len);
-}
-
-
-static ngx_int_t
-ngx_http_llmbroker_openai_usage_chunk(ngx_http_llmbroker_exchange_t *ex,
-    ngx_http_llmbroker_openai_t *o, ngx_str_t *usage)
-{
-    if (ngx_http_llmbroker_openai_head(ex, o) != NGX_OK
-        || ngx_http_llmbroker_openai_lit(ex, "],\"usage\":") != NGX_OK
-        || ngx_http_llmbroker_out_copy(ex->out, usage->data, usage->len)
-           != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    return ngx_http_llmbroker_openai_lit(ex, "}\n\n");
 }
 
 
@@ -333,10 +333,17 @@ ngx_http_llmbroker_openai_stream(ngx_http_llmbroker_exchange_t *ex,
         }
     }
 
-    if (ex->usage_wanted && usage.len
-        && ngx_http_llmbroker_openai_usage_chunk(ex, o, &usage) != NGX_OK)
-    {
-        return NGX_ERROR;
+    if (ex->usage_wanted && usage.len) {
+        choices->child = NULL;
+
+        if (ngx_http_llmbroker_openai_set(o, ex->pool, root, "usage",
+                                          NGX_HTTP_LLMBROKER_JSON_OBJECT,
+                                          &usage)
+            != NGX_OK
+            || ngx_http_llmbroker_openai_event_out(ex, root) != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
     }
 
     ex->done = 1;
@@ -345,14 +352,39 @@ ngx_http_llmbroker_openai_stream(ngx_http_llmbroker_exchange_t *ex,
 }
 
 
+/* an event has one line, an answer may be laid out in many */
+
 static ngx_int_t
 ngx_http_llmbroker_openai_event_out(ngx_http_llmbroker_exchange_t *ex,
     ngx_http_llmbroker_json_t *root)
 {
+    u_char                    *p;
+    ngx_chain_t               *cl;
+    ngx_http_llmbroker_out_t   out;
+
+    ngx_http_llmbroker_out_init(&out, ex->pool, NULL, NULL, 4096);
+
     if (ngx_http_llmbroker_openai_lit(ex, "data: ") != NGX_OK
-        || ngx_http_llmbroker_openai_write(ex->out, root) != NGX_OK)
+        || ngx_http_llmbroker_openai_write(&out, root) != NGX_OK)
     {
         return NGX_ERROR;
+    }
+
+    for (cl = out.chain; cl; cl = cl->next) {
+
+        for (p = cl->buf->pos; p < cl->buf->last; p++) {
+
+            if (*p == LF || *p == CR) {
+                *p = ' ';
+            }
+        }
+
+        if (ngx_http_llmbroker_out_refer(ex->out, cl->buf->pos,
+                                         cl->buf->last - cl->buf->pos)
+            != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
     }
 
     return ngx_http_llmbroker_openai_lit(ex, "\n\n");

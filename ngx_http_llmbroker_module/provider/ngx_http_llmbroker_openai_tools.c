@@ -14,6 +14,10 @@
 #include "provider/ngx_http_llmbroker_openai.h"
 
 
+/* the index of a call was given to another one */
+#define NGX_HTTP_LLMBROKER_OPENAI_TAKEN  -2
+
+
 /* what one element of tool_calls says */
 typedef struct {
     ngx_http_llmbroker_json_t  *call;
@@ -339,7 +343,7 @@ ngx_http_llmbroker_openai_call_find(ngx_http_llmbroker_openai_choice_t *c,
     for (i = 0; call->id && i < n; i++) {
 
         if (ngx_http_llmbroker_openai_same(&tool[i].id, call->id)
-            && (call->given == -1 || tool[i].given == -1
+            && (call->given == -1 || tool[i].given < 0
                 || tool[i].given == call->given))
         {
             return i;
@@ -358,7 +362,12 @@ ngx_http_llmbroker_openai_call_find(ngx_http_llmbroker_openai_choice_t *c,
     }
 
     if (i == 0) {
-        return n;
+
+        /* a call that was opened without an index has its place */
+
+        i = call->given;
+
+        return (call->name == NULL && i < n && tool[i].given == -1) ? i : n;
     }
 
     i--;
@@ -394,7 +403,7 @@ ngx_http_llmbroker_openai_call_open(ngx_http_llmbroker_exchange_t *ex,
     ngx_http_llmbroker_openai_choice_t *c,
     ngx_http_llmbroker_openai_call_t *call)
 {
-    ngx_uint_t                         n;
+    ngx_uint_t                         i, n;
     ngx_http_llmbroker_json_t         *v;
     ngx_http_llmbroker_openai_tool_t  *tool;
 
@@ -404,6 +413,17 @@ ngx_http_llmbroker_openai_call_open(ngx_http_llmbroker_exchange_t *ex,
         return ngx_http_llmbroker_fault(ex, 0, NULL, NULL,
                                "The provider answered with too many tool "
                                "calls.");
+    }
+
+    /* from here on the index means the new call */
+
+    tool = c->tools->elts;
+
+    for (i = 0; i < n; i++) {
+
+        if (call->given != -1 && tool[i].given == call->given) {
+            tool[i].given = NGX_HTTP_LLMBROKER_OPENAI_TAKEN;
+        }
     }
 
     tool = ngx_array_push(c->tools);

@@ -452,8 +452,9 @@ test_response(void)
     is(ex_json(answer), NGX_OK, "an object for a streamed call");
     p = ex_answer();
 
-#define HEAD_7  "data: {\"id\":\"i\",\"object\":\"chat.completion.chunk\","      \
-                "\"created\":7,\"model\":\"v\",\"choices\":["
+#define HEAD_7                                                               \
+    "data: {\"id\":\"i\",\"object\":\"chat.completion.chunk\","                \
+    "\"created\":7,\"model\":\"v\",\"choices\":["
 #define NULLS  "],\"usage\":null}\n\n"
 
     is_str(p, strlen(p),
