@@ -53,7 +53,7 @@ __DATA__
 --- answer: {"object":"list", "data":[{"index":0,"embedding":[1, -0.5,1e-3],"y":[2.0]},{"embedding" : []}],"model":"n\u00e9","usage":{"prompt_tokens":2,"total_tokens":2.0}}
 --- response_body eval
 use MIME::Base64;
-'{"object":"list","data":[{"index":0,"embedding":"' . encode_base64(pack('f<3', 1, -0.5, 1e-3), '') . '","y":[2.0]},{"embedding":""}],"model":"n\u00e9","usage":{"prompt_tokens":2,"total_tokens":2.0}}'
+'{"object":"list", "data":[{"index":0,"embedding":"' . encode_base64(pack('f<3', 1, -0.5, 1e-3), '') . '","y":[2.0]},{"embedding" : ""}],"model":"n\u00e9","usage":{"prompt_tokens":2,"total_tokens":2.0}}'
 --- response_headers
 Content-Type: application/json
 
@@ -65,7 +65,7 @@ Content-Type: application/json
 use MIME::Base64;
 '{"data":[{"embedding":"' . encode_base64(pack('f<4', 0.1, -0.5, 1e-30, 16777217), '') =~ s#/#\\/#gr . '"}]}'
 --- response_body chomp
-{"data":[{"embedding":[0.100000001,-0.5,1e-30,16777216]}]}
+{"data":[{"embedding":[0.1,-0.5,1e-30,16777216]}]}
 
 
 

@@ -27,8 +27,17 @@ ngx_uint_t ngx_http_llmbroker_embedding_differs(
     ngx_http_llmbroker_exchange_t *ex, ngx_http_llmbroker_json_type_e type);
 
 /*
+ * 1 when a value that a scanner tells at depth 3 is a vector by its place in
+ * OpenAI's form, data[i].embedding; else 0.
+ */
+ngx_uint_t ngx_http_llmbroker_embedding_at(
+    ngx_http_llmbroker_scan_level_t *level);
+
+/*
  * Writes a vector, a list of numbers or a string of base64 (little-endian
- * floats of 32 bits, section 2.2), in the form that the client asked for.
+ * floats of 32 bits, section 2.2), in the form that the client asked for: one
+ * that has it as it stands.  A number becomes the nearest float, a float the
+ * shortest number of 6 to 9 digits that is read as the same float.
  * Return: NGX_OK; NGX_DECLINED when it is no vector, with ex->fault set;
  * NGX_ERROR.
  */
@@ -37,8 +46,9 @@ ngx_int_t ngx_http_llmbroker_embedding_vector(
     ngx_http_llmbroker_json_t *vector);
 
 /*
- * Writes an answer of OpenAI's form to ex->out, with its vectors in the form
- * that the client asked for and the rest as it is.
+ * Writes an answer of OpenAI's form, valid JSON of which only the text is
+ * read, to ex->out, with its vectors in the form that the client asked for and
+ * the rest byte for byte, by reference; sets ex->done.
  * Return: as above.
  */
 ngx_int_t ngx_http_llmbroker_embedding_answer(

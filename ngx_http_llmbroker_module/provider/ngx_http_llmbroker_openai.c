@@ -178,9 +178,13 @@ ngx_http_llmbroker_openai_check(ngx_http_llmbroker_exchange_t *ex, u_char *p,
     }
 
     if (o->suspect
-        || (o->seen & NGX_HTTP_LLMBROKER_OPENAI_ODD)
-        || (o->differs && !ex->stream))
+        || (o->seen & NGX_HTTP_LLMBROKER_OPENAI_ODD))
     {
+        return NGX_DONE;
+    }
+
+    if (o->differs) {
+        ex->flat = 1;
         return NGX_DONE;
     }
 
@@ -230,7 +234,8 @@ ngx_http_llmbroker_openai_response(ngx_http_llmbroker_exchange_t *ex,
     }
 
     if (ex->call == NGX_HTTP_LLMBROKER_EMBEDDINGS) {
-        return ngx_http_llmbroker_embedding_answer(ex, root);
+        return o->differs ? ngx_http_llmbroker_embedding_answer(ex, root)
+                          : NGX_OK;
     }
 
     rc = ngx_http_llmbroker_openai_repair(ex, o, ex->pool, root, 0);

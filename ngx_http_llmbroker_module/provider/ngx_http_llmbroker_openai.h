@@ -16,6 +16,7 @@
 
 #include "codec/ngx_http_llmbroker_scan.h"
 #include "provider/ngx_http_llmbroker_answer.h"
+#include "provider/ngx_http_llmbroker_embedding.h"
 #include "provider/ngx_http_llmbroker_text.h"
 
 

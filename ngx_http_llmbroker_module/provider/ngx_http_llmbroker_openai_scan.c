@@ -242,9 +242,7 @@ ngx_http_llmbroker_openai_value(ngx_http_llmbroker_scan_t *s,
 
     if (ex->call == NGX_HTTP_LLMBROKER_EMBEDDINGS) {
 
-        if (depth == 3
-            && ngx_http_llmbroker_openai_key(&level[3], "embedding"))
-        {
+        if (depth == 3 && ngx_http_llmbroker_embedding_at(level)) {
             o->differs |= ngx_http_llmbroker_embedding_differs(ex,
                                                                level[3].type);
         }

@@ -172,6 +172,8 @@ struct ngx_http_llmbroker_exchange_s {
 
     ngx_http_llmbroker_fault_t           fault;
 
+    unsigned                             flat:1;   /* check(): response()
+                                                      needs no tree */
     unsigned                             done:1;   /* the answer is complete:
                                                       what follows is noise */
     void                                *answer;   /* of ..._answer.c */
@@ -225,7 +227,8 @@ struct ngx_http_llmbroker_dialect_s {
 
     /*
      * Translates a whole buffered 200 answer by way of ..._answer.h, which
-     * writes a JSON object or, for a streamed call, events.
+     * writes a JSON object or, for a streamed call, events.  root has its type
+     * and text only when check() has set ex->flat.
      * Return: NGX_OK; NGX_DECLINED when it is an error or no answer, with
      * ex->fault set; NGX_ERROR.
      */

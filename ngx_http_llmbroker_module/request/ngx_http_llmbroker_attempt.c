@@ -19,6 +19,8 @@ static ngx_int_t ngx_http_llmbroker_attempt_build(
     ngx_http_llmbroker_attempt_t *at);
 static ngx_int_t ngx_http_llmbroker_attempt_splice(
     ngx_http_llmbroker_attempt_t *at, ngx_http_llmbroker_edit_t *edit);
+static ngx_int_t ngx_http_llmbroker_attempt_encoding(
+    ngx_http_llmbroker_attempt_t *at, ngx_http_llmbroker_edit_t *edit);
 static ngx_int_t ngx_http_llmbroker_attempt_translate(
     ngx_http_llmbroker_attempt_t *at, ngx_http_llmbroker_edit_t *edit);
 static ngx_int_t ngx_http_llmbroker_attempt_subrequest(
@@ -146,16 +148,10 @@ ngx_http_llmbroker_attempt_build(ngx_http_llmbroker_attempt_t *at)
         return NGX_ERROR;
     }
 
-    if (ctx->call == NGX_HTTP_LLMBROKER_EMBEDDINGS) {
-        ngx_str_null(&text);
-
-        if (ngx_http_llmbroker_edit_get(&edit, "encoding_format", &text)
-            == NGX_ERROR)
-        {
-            return NGX_ERROR;
-        }
-
-        ex->encoding = ngx_http_llmbroker_embedding_encoding(&text);
+    if (ctx->call == NGX_HTTP_LLMBROKER_EMBEDDINGS
+        && ngx_http_llmbroker_attempt_encoding(at, &edit) != NGX_OK)
+    {
+        return NGX_ERROR;
     }
 
     rc = ngx_http_llmbroker_edit_get(&edit, "stream", &text);
@@ -217,6 +213,44 @@ ngx_http_llmbroker_attempt_splice(ngx_http_llmbroker_attempt_t *at,
     }
 
     return ngx_http_llmbroker_edit_chain(edit, &at->body, &at->length);
+}
+
+
+/*
+ * What the client itself says counts, whatever the provider is asked: one
+ * that does not know encoding_format needs it dropped.
+ */
+
+static ngx_int_t
+ngx_http_llmbroker_attempt_encoding(ngx_http_llmbroker_attempt_t *at,
+    ngx_http_llmbroker_edit_t *edit)
+{
+    ngx_int_t                     rc;
+    ngx_str_t                     text;
+    ngx_http_llmbroker_body_t    *body;
+    ngx_http_llmbroker_member_t  *m;
+
+    static ngx_str_t  name = ngx_string("encoding_format");
+
+    ngx_str_null(&text);
+
+    body = &at->ctx->body;
+    m = ngx_http_llmbroker_body_find(body, &name);
+
+    if (m) {
+        rc = ngx_http_llmbroker_body_bytes(at->exchange.pool, body, m->start,
+                                           m->end, &text);
+    } else {
+        rc = ngx_http_llmbroker_edit_get(edit, "encoding_format", &text);
+    }
+
+    if (rc == NGX_ERROR) {
+        return NGX_ERROR;
+    }
+
+    at->exchange.encoding = ngx_http_llmbroker_embedding_encoding(&text);
+
+    return NGX_OK;
 }
 
 

@@ -702,6 +702,21 @@ ngx_http_llmbroker_request_answer(ngx_http_llmbroker_attempt_t *at)
         return NGX_ERROR;
     }
 
+    if (ex->flat) {
+
+        /* a batch of vectors has too many numbers for a tree */
+
+        root = ngx_pcalloc(ex->pool, sizeof(ngx_http_llmbroker_json_t));
+        if (root == NULL) {
+            return NGX_ERROR;
+        }
+
+        root->type = NGX_HTTP_LLMBROKER_JSON_OBJECT;
+        root->raw = text;
+
+        return ex->target->dialect->response(ex, root);
+    }
+
     rc = ngx_http_llmbroker_json_parse(ex->pool, text.data, text.len, &root);
 
     if (rc == NGX_DECLINED) {
