@@ -21,6 +21,7 @@
 #include "provider/ngx_http_llmbroker_embedding.h"
 #include "provider/ngx_http_llmbroker_fault.h"
 #include "provider/ngx_http_llmbroker_openai.h"
+#include "provider/ngx_http_llmbroker_openai_prompt.h"
 
 
 static ngx_int_t ngx_http_llmbroker_openai_configure(ngx_pool_t *pool,
@@ -73,7 +74,7 @@ const ngx_http_llmbroker_dialect_t  ngx_http_llmbroker_openai = {
     | 1 << NGX_HTTP_LLMBROKER_EMBEDDINGS,
     0,
     ngx_http_llmbroker_openai_configure,
-    NULL,
+    ngx_http_llmbroker_openai_build,
     ngx_http_llmbroker_openai_check,
     ngx_http_llmbroker_openai_response,
     ngx_http_llmbroker_openai_event,
@@ -96,8 +97,10 @@ ngx_http_llmbroker_openai_configure(ngx_pool_t *pool,
     }
 
     if (ngx_http_llmbroker_target_path(pool, target,
-                                       NGX_HTTP_LLMBROKER_COMPLETIONS,
-                                       "/completions")
+                                NGX_HTTP_LLMBROKER_COMPLETIONS,
+                                (target->calls
+                                 & (1 << NGX_HTTP_LLMBROKER_COMPLETIONS))
+                                ? "/completions" : "/chat/completions")
         != NGX_OK)
     {
         return NGX_ERROR;

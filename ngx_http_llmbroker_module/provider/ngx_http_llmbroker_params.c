@@ -15,8 +15,6 @@ static ngx_http_llmbroker_action_e ngx_http_llmbroker_params_action(
     const ngx_http_llmbroker_rule_t *rules);
 static ngx_uint_t ngx_http_llmbroker_params_nothing(
     ngx_http_llmbroker_json_t *v);
-static ngx_int_t ngx_http_llmbroker_params_legacy(
-    ngx_http_llmbroker_exchange_t *ex);
 static u_char *ngx_http_llmbroker_params_space(u_char *p, u_char *last);
 
 
@@ -114,9 +112,18 @@ ngx_http_llmbroker_params_max_tokens(ngx_http_llmbroker_exchange_t *ex,
         rc = ngx_http_llmbroker_params_get(ex, name,
                                            NGX_HTTP_LLMBROKER_JSON_NUMBER,
                                            &v);
-        if (rc != NGX_OK || v == NULL) {
+        if (rc != NGX_OK) {
             return rc;
         }
+    }
+
+    if (v == NULL) {
+
+        if (ex->call == NGX_HTTP_LLMBROKER_COMPLETIONS) {
+            *max = NGX_HTTP_LLMBROKER_PROMPT_TOKENS;
+        }
+
+        return NGX_OK;
     }
 
     *max = ngx_http_llmbroker_json_int(v, 0);
@@ -145,43 +152,6 @@ ngx_http_llmbroker_params_double(ngx_http_llmbroker_exchange_t *ex,
     p[v->raw.len] = '\0';
 
     *d = strtod((char *) p, NULL);
-
-    return NGX_OK;
-}
-
-
-ngx_int_t
-ngx_http_llmbroker_params_prompt(ngx_http_llmbroker_exchange_t *ex,
-    ngx_http_llmbroker_json_t **prompt)
-{
-    ngx_int_t                   rc;
-    ngx_http_llmbroker_json_t  *v;
-
-    rc = ngx_http_llmbroker_params_legacy(ex);
-    if (rc != NGX_OK) {
-        return rc;
-    }
-
-    v = ngx_http_llmbroker_json_get(ex->request, "prompt");
-
-    if (v && v->type == NGX_HTTP_LLMBROKER_JSON_ARRAY) {
-
-        if (v->n != 1) {
-            return ngx_http_llmbroker_fault(ex, 400, "unsupported_value",
-                                   "prompt",
-                                   "This model takes one prompt a request.");
-        }
-
-        v = v->child;
-    }
-
-    if (v == NULL || v->type != NGX_HTTP_LLMBROKER_JSON_STRING) {
-        return ngx_http_llmbroker_fault(ex, 400, "unsupported_value",
-                               "prompt",
-                               "This model takes a prompt that is text.");
-    }
-
-    *prompt = v;
 
     return NGX_OK;
 }
@@ -310,37 +280,6 @@ ngx_http_llmbroker_params_nothing(ngx_http_llmbroker_json_t *v)
     default:
         return 0;
     }
-}
-
-
-static ngx_int_t
-ngx_http_llmbroker_params_legacy(ngx_http_llmbroker_exchange_t *ex)
-{
-    const char                 **name;
-    ngx_http_llmbroker_json_t   *v;
-
-    static const char  *names[] = { "suffix", "echo", "logprobs", NULL };
-
-    for (name = names; *name; name++) {
-        v = ngx_http_llmbroker_json_get(ex->request, *name);
-
-        if (v && !ngx_http_llmbroker_params_nothing(v)) {
-            return ngx_http_llmbroker_fault(ex, 400, "unsupported_value",
-                                   *name,
-                                   "This model chats: it cannot complete a "
-                                   "prompt with the parameter.");
-        }
-    }
-
-    v = ngx_http_llmbroker_json_get(ex->request, "best_of");
-
-    if (ngx_http_llmbroker_json_int(v, 1) > 1) {
-        return ngx_http_llmbroker_fault(ex, 400, "unsupported_value",
-                               "best_of",
-                               "This model gives one answer a request.");
-    }
-
-    return NGX_OK;
 }
 
 

@@ -14,6 +14,13 @@
 #include "provider/ngx_http_llmbroker_provider.h"
 
 
+/* calls of the provider, one after the other, for one completion */
+#define NGX_HTTP_LLMBROKER_PROMPTS        128
+
+/* of a legacy completion, unless it says max_tokens (section 2.1) */
+#define NGX_HTTP_LLMBROKER_PROMPT_TOKENS  16
+
+
 /*
  * What becomes of a member of the request; one that has no row, or has one
  * for the other kind of call, is dropped.
@@ -48,8 +55,8 @@ ngx_int_t ngx_http_llmbroker_params_get(ngx_http_llmbroker_exchange_t *ex,
     ngx_http_llmbroker_json_t **v);
 
 /*
- * max_completion_tokens, else max_tokens (R2); -1 when there is neither.  Less
- * than 1 is refused.
+ * max_completion_tokens, else max_tokens (R2); when there is neither -1, for a
+ * completion NGX_HTTP_LLMBROKER_PROMPT_TOKENS.  Less than 1 is refused.
  */
 ngx_int_t ngx_http_llmbroker_params_max_tokens(
     ngx_http_llmbroker_exchange_t *ex, ngx_int_t *max);
@@ -59,12 +66,22 @@ ngx_int_t ngx_http_llmbroker_params_double(ngx_http_llmbroker_exchange_t *ex,
     ngx_http_llmbroker_json_t *v, double *d);
 
 /*
- * The prompt of a completions call for a provider that only chats: one
- * string.  What a chat cannot express is refused: several prompts, tokens,
- * suffix, echo, best_of > 1, logprobs.
+ * The prompt of a completions call for a provider that only chats: one string,
+ * number ex->part of ex->parts, which is set, like ex->echo.  What a chat
+ * cannot express is refused: tokens, a suffix, best_of beyond n, logprobs, and
+ * more than NGX_HTTP_LLMBROKER_PROMPTS prompts.
  */
 ngx_int_t ngx_http_llmbroker_params_prompt(ngx_http_llmbroker_exchange_t *ex,
     ngx_http_llmbroker_json_t **prompt);
+
+/*
+ * The same for a provider that tells log probabilities.  logprobs: the number
+ * of alternatives that are asked for, or -1; with echo they are refused, as a
+ * chat has none of its prompt.
+ */
+ngx_int_t ngx_http_llmbroker_params_prompt_probs(
+    ngx_http_llmbroker_exchange_t *ex, ngx_http_llmbroker_json_t **prompt,
+    ngx_int_t *logprobs);
 
 /* The tokens of a reasoning_effort (R54), -1 for an unknown word. */
 ngx_int_t ngx_http_llmbroker_params_budget(ngx_http_llmbroker_json_t *effort);

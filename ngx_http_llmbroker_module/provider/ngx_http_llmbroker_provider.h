@@ -185,9 +185,9 @@ struct ngx_http_llmbroker_dialect_s {
     ngx_str_t                            name;
 
     /*
-     * The dialect is OpenAI's own: a request's bytes are edited in place
-     * (build is NULL), and answers that check() or event() approve of are
-     * passed on as they are.
+     * The dialect is OpenAI's own: a request's bytes are edited in place, and
+     * answers that check() or event() approve of are passed on as they are.
+     * build() is for calls that the provider does not serve itself.
      */
     unsigned                             splice:1;
 

@@ -17,12 +17,14 @@
 
 static ngx_int_t ngx_http_llmbroker_attempt_build(
     ngx_http_llmbroker_attempt_t *at);
-static ngx_int_t ngx_http_llmbroker_attempt_splice(
+static ngx_int_t ngx_http_llmbroker_attempt_adapt(
     ngx_http_llmbroker_attempt_t *at, ngx_http_llmbroker_edit_t *edit);
 static ngx_int_t ngx_http_llmbroker_attempt_encoding(
     ngx_http_llmbroker_attempt_t *at, ngx_http_llmbroker_edit_t *edit);
-static ngx_int_t ngx_http_llmbroker_attempt_translate(
+static ngx_int_t ngx_http_llmbroker_attempt_tree(
     ngx_http_llmbroker_attempt_t *at, ngx_http_llmbroker_edit_t *edit);
+static ngx_int_t ngx_http_llmbroker_attempt_translate(
+    ngx_http_llmbroker_attempt_t *at);
 static ngx_int_t ngx_http_llmbroker_attempt_subrequest(
     ngx_http_llmbroker_attempt_t *at);
 static ngx_int_t ngx_http_llmbroker_attempt_done(ngx_http_request_t *r,
@@ -114,7 +116,7 @@ ngx_http_llmbroker_attempt_build(ngx_http_llmbroker_attempt_t *at)
     ngx_str_t                            text;
     ngx_http_llmbroker_ctx_t            *ctx;
     ngx_http_llmbroker_edit_t            edit;
-    ngx_http_llmbroker_exchange_t       *ex;
+    ngx_http_llmbroker_exchange_t       *ex, *before;
     const ngx_http_llmbroker_dialect_t  *dialect;
 
     ctx = at->ctx;
@@ -132,6 +134,19 @@ ngx_http_llmbroker_attempt_build(ngx_http_llmbroker_attempt_t *at)
                                       "The model \"%V\" does not support this "
                                       "endpoint.", &ctx->model->name);
         return NGX_DECLINED;
+    }
+
+    if (at->previous) {
+
+        /* the same request, of which this is the next part */
+
+        before = &at->previous->exchange;
+
+        ex->request = before->request;
+        ex->stream = before->stream;
+        ex->usage_wanted = before->usage_wanted;
+
+        return ngx_http_llmbroker_attempt_translate(at);
     }
 
     rc = ngx_http_llmbroker_edit(&edit, ex->pool, &ctx->body, ctx->model,
@@ -165,16 +180,28 @@ ngx_http_llmbroker_attempt_build(ngx_http_llmbroker_attempt_t *at)
 
     ctx->stream = ex->stream;
 
-    if (!ex->splice) {
-        return ngx_http_llmbroker_attempt_translate(at, &edit);
+    if (dialect->splice) {
+        rc = ngx_http_llmbroker_attempt_adapt(at, &edit);
+        if (rc != NGX_OK) {
+            return rc;
+        }
     }
 
-    return ngx_http_llmbroker_attempt_splice(at, &edit);
+    if (ex->splice) {
+        return ngx_http_llmbroker_edit_chain(&edit, &at->body, &at->length);
+    }
+
+    rc = ngx_http_llmbroker_attempt_tree(at, &edit);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    return ngx_http_llmbroker_attempt_translate(at);
 }
 
 
 static ngx_int_t
-ngx_http_llmbroker_attempt_splice(ngx_http_llmbroker_attempt_t *at,
+ngx_http_llmbroker_attempt_adapt(ngx_http_llmbroker_attempt_t *at,
     ngx_http_llmbroker_edit_t *edit)
 {
     ngx_int_t                       rc;
@@ -212,7 +239,7 @@ ngx_http_llmbroker_attempt_splice(ngx_http_llmbroker_attempt_t *at,
         }
     }
 
-    return ngx_http_llmbroker_edit_chain(edit, &at->body, &at->length);
+    return NGX_OK;
 }
 
 
@@ -255,7 +282,7 @@ ngx_http_llmbroker_attempt_encoding(ngx_http_llmbroker_attempt_t *at,
 
 
 static ngx_int_t
-ngx_http_llmbroker_attempt_translate(ngx_http_llmbroker_attempt_t *at,
+ngx_http_llmbroker_attempt_tree(ngx_http_llmbroker_attempt_t *at,
     ngx_http_llmbroker_edit_t *edit)
 {
     ngx_int_t                       rc;
@@ -272,7 +299,7 @@ ngx_http_llmbroker_attempt_translate(ngx_http_llmbroker_attempt_t *at,
         ngx_http_llmbroker_error(&ctx->error, NGX_HTTP_LLMBROKER_TOO_LARGE);
     }
 
-    if (rc != NGX_OK) {
+    if (rc != NGX_OK || ex->target->dialect->splice) {
         return rc;
     }
 
@@ -282,6 +309,19 @@ ngx_http_llmbroker_attempt_translate(ngx_http_llmbroker_attempt_t *at,
                        && ngx_http_llmbroker_json_true(
                               ngx_http_llmbroker_json_get(options,
                                                           "include_usage"));
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_llmbroker_attempt_translate(ngx_http_llmbroker_attempt_t *at)
+{
+    ngx_int_t                       rc;
+    ngx_http_llmbroker_ctx_t       *ctx;
+    ngx_http_llmbroker_exchange_t  *ex;
+
+    ctx = at->ctx;
+    ex = &at->exchange;
 
     ngx_http_llmbroker_out_init(&at->request_body, ex->pool, NULL, NULL, 4096);
     ex->body = &at->request_body;

@@ -29,6 +29,9 @@ static void ngx_http_llmbroker_request_timer(ngx_event_t *ev);
 static void ngx_http_llmbroker_request_cleanup(void *data);
 
 static void ngx_http_llmbroker_request_resume(ngx_http_request_t *r);
+static ngx_int_t ngx_http_llmbroker_request_part(
+    ngx_http_llmbroker_ctx_t *ctx,
+    ngx_http_llmbroker_deployment_t *deployment);
 static ngx_int_t ngx_http_llmbroker_request_outcome(
     ngx_http_llmbroker_ctx_t *ctx);
 static ngx_int_t ngx_http_llmbroker_request_complete(
@@ -498,9 +501,7 @@ ngx_http_llmbroker_request_resume(ngx_http_request_t *r)
 
     if (rc == NGX_OK && at->exchange.part + 1 < at->exchange.parts) {
 
-        ctx->stale = 0;
-
-        rc = ngx_http_llmbroker_attempt_start(ctx, at->deployment);
+        rc = ngx_http_llmbroker_request_part(ctx, at->deployment);
         if (rc == NGX_OK) {
             return;
         }
@@ -518,6 +519,24 @@ ngx_http_llmbroker_request_resume(ngx_http_request_t *r)
     }
 
     ngx_http_finalize_request(r, ngx_http_llmbroker_request_send(ctx, rc));
+}
+
+
+/* the next part of the answer has what is left of the time for the whole */
+
+static ngx_int_t
+ngx_http_llmbroker_request_part(ngx_http_llmbroker_ctx_t *ctx,
+    ngx_http_llmbroker_deployment_t *deployment)
+{
+    ngx_msec_t  elapsed;
+
+    ctx->stale = 0;
+
+    elapsed = ngx_min(ngx_current_msec - ctx->start, deployment->timeout);
+
+    ngx_add_timer(&ctx->timer, deployment->timeout - elapsed);
+
+    return ngx_http_llmbroker_attempt_start(ctx, deployment);
 }
 
 
@@ -818,10 +837,18 @@ static ngx_int_t
 ngx_http_llmbroker_request_send_tail(ngx_http_llmbroker_ctx_t *ctx,
     ngx_int_t rc)
 {
-    off_t         length;
-    ngx_chain_t  *cl, **ll, *error;
+    off_t                          length;
+    ngx_chain_t                   *cl, **ll, *error;
+    ngx_http_llmbroker_attempt_t  *at;
 
-    cl = ngx_http_llmbroker_out_take(&ctx->attempt->out);
+    at = ctx->attempt;
+
+    if (at->read == NGX_HTTP_LLMBROKER_READ_NOTHING && at->previous) {
+        /* the part before may have left its end */
+        at = at->previous;
+    }
+
+    cl = ngx_http_llmbroker_out_take(&at->out);
 
     if (rc == NGX_OK) {
         return ngx_http_llmbroker_send_last(ctx->request, cl);

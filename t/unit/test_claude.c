@@ -534,14 +534,12 @@ test_prompt(void)
     got = ex_build(COMPLETIONS, 0, request);                                 \
     is_str(got, strlen(got), expected, request)
 
-    REFUSES("{\"prompt\":[\"p\",\"q\"]}", "400 unsupported_value prompt");
-    REFUSES("{\"prompt\":[]}", "400 unsupported_value prompt");
+    REFUSES("{\"prompt\":[]}", "400 invalid_value prompt");
     REFUSES("{\"prompt\":[1,2]}", "400 unsupported_value prompt");
     REFUSES("{\"prompt\":[1]}", "400 unsupported_value prompt");
-    REFUSES("{}", "400 unsupported_value prompt");
+    REFUSES("{}", "400 invalid_value prompt");
     REFUSES("{\"prompt\":\"p\",\"suffix\":\"s\"}",
             "400 unsupported_value suffix");
-    REFUSES("{\"prompt\":\"p\",\"echo\":true}", "400 unsupported_value echo");
     REFUSES("{\"prompt\":\"p\",\"logprobs\":1}",
             "400 unsupported_value logprobs");
     REFUSES("{\"prompt\":\"p\",\"best_of\":2}",

@@ -829,9 +829,9 @@ test_prompt(void)
            "a completion's prompt");
     drops("tools", "what a completion does not have");
 
-    got = ex_build(COMPLETIONS, 0, "{\"prompt\":\"\"}");
-    is_str(got, strlen(got), CONTENTS(USER("{\"text\":\".\"}")),
-           "an empty prompt");
+    got = ex_build(COMPLETIONS, 0, "{\"prompt\":\"\",\"max_tokens\":9}");
+    ok(got && strstr(got, "\"contents\":[" USER("{\"text\":\".\"}") "]"),
+       "an empty prompt");
 }
 
 
