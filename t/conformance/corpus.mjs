@@ -91,7 +91,8 @@ function load(dir, group, name) {
         item.status = Number(item.status) || meta.status;
     }
 
-    return Object.assign(item, route(item, groups[group]));
+    return Object.assign(item, route(item, groups[group]
+                                           || 'openai_compatible'));
 }
 
 
