@@ -253,7 +253,12 @@ ngx_http_llmbroker_answer_top(ngx_http_llmbroker_exchange_t *ex,
         return NGX_ERROR;
     }
 
-    p = ngx_cpymem(top.data, a->tops.data, a->tops.len);
+    p = top.data;
+
+    if (a->tops.len) {
+        p = ngx_cpymem(p, a->tops.data, a->tops.len);
+    }
+
     *p++ = ','; *p++ = '"';
     p = ngx_cpymem(p, name, len);
     *p++ = '"'; *p++ = ':';

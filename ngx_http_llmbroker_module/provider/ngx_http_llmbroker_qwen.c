@@ -41,7 +41,7 @@ static ngx_int_t ngx_http_llmbroker_qwen_content(
     ngx_http_llmbroker_json_t *content, ngx_uint_t whole);
 static ngx_int_t ngx_http_llmbroker_qwen_parts(
     ngx_http_llmbroker_exchange_t *ex, ngx_uint_t n,
-    ngx_http_llmbroker_json_t *content, ngx_str_t *inner);
+    ngx_http_llmbroker_json_t *content, ngx_str_t *inner, ngx_uint_t whole);
 static ngx_int_t ngx_http_llmbroker_qwen_finish(
     ngx_http_llmbroker_exchange_t *ex, ngx_uint_t n,
     ngx_http_llmbroker_json_t *reason, ngx_uint_t whole);
@@ -425,7 +425,7 @@ ngx_http_llmbroker_qwen_content(ngx_http_llmbroker_exchange_t *ex,
 
     case NGX_HTTP_LLMBROKER_JSON_ARRAY:
 
-        rc = ngx_http_llmbroker_qwen_parts(ex, n, content, &inner);
+        rc = ngx_http_llmbroker_qwen_parts(ex, n, content, &inner, whole);
         if (rc != NGX_OK) {
             return rc;
         }
@@ -444,7 +444,7 @@ ngx_http_llmbroker_qwen_content(ngx_http_llmbroker_exchange_t *ex,
 
 static ngx_int_t
 ngx_http_llmbroker_qwen_parts(ngx_http_llmbroker_exchange_t *ex, ngx_uint_t n,
-    ngx_http_llmbroker_json_t *content, ngx_str_t *inner)
+    ngx_http_llmbroker_json_t *content, ngx_str_t *inner, ngx_uint_t whole)
 {
     u_char                     *p;
     ngx_int_t                   rc;
@@ -460,7 +460,7 @@ ngx_http_llmbroker_qwen_parts(ngx_http_llmbroker_exchange_t *ex, ngx_uint_t n,
                                              NGX_HTTP_LLMBROKER_JSON_STRING);
 
         if (v == NULL || part->n > 1) {
-            rc = ngx_http_llmbroker_qwen_part(ex, n, part);
+            rc = ngx_http_llmbroker_qwen_part(ex, n, part, whole);
             if (rc != NGX_OK) {
                 return rc;
             }
@@ -637,7 +637,7 @@ ngx_http_llmbroker_qwen_output(ngx_http_llmbroker_exchange_t *ex, ngx_uint_t n,
 
     q = ex->state;
 
-    q->idle = (output == c->output);
+    q->idle = (output > 0 && output == c->output);
     c->output = output;
 
     if (q->choices.nelts == 1) {

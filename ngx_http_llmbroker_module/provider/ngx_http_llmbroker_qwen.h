@@ -20,7 +20,6 @@
 #define NGX_HTTP_LLMBROKER_QWEN_TOOLS   512
 #define NGX_HTTP_LLMBROKER_QWEN_NAME    4096
 #define NGX_HTTP_LLMBROKER_QWEN_EXTRAS  16      /* names, of a choice */
-#define NGX_HTTP_LLMBROKER_QWEN_PARTS   8388608 /* bytes, of a choice */
 
 
 /* what a model can do; the dialect's target->abilities */
@@ -101,6 +100,7 @@ typedef struct {
 
     ngx_http_llmbroker_text_t            images;  /* raw, with commas */
     ngx_http_llmbroker_text_t            parts;   /* raw, with commas */
+    ngx_uint_t                           nparts;  /* of both, in a stream */
     ngx_array_t                          extras;  /* of qwen_extra_t */
     unsigned                             holds:1; /* a field or probs */
     unsigned                             finished:1;
@@ -191,9 +191,9 @@ ngx_int_t ngx_http_llmbroker_qwen_logprobs(ngx_http_llmbroker_exchange_t *ex,
 ngx_int_t ngx_http_llmbroker_qwen_settle(ngx_http_llmbroker_exchange_t *ex,
     ngx_uint_t n);
 
-/* Keeps an element of a content that is no text. */
+/* Keeps an element of a content that is no text; of a stream, each once. */
 ngx_int_t ngx_http_llmbroker_qwen_part(ngx_http_llmbroker_exchange_t *ex,
-    ngx_uint_t n, ngx_http_llmbroker_json_t *part);
+    ngx_uint_t n, ngx_http_llmbroker_json_t *part, ngx_uint_t whole);
 
 /* Keeps the members of an object that OpenAI has no place for. */
 ngx_int_t ngx_http_llmbroker_qwen_extras(ngx_http_llmbroker_exchange_t *ex,

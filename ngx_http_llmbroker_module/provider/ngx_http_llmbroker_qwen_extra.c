@@ -16,6 +16,10 @@
 #include "provider/ngx_http_llmbroker_qwen.h"
 
 
+/* what a stream may bring that is no text, in which each part is looked up */
+#define NGX_HTTP_LLMBROKER_QWEN_PARTS       64
+#define NGX_HTTP_LLMBROKER_QWEN_PARTS_SIZE  (4 * 1024 * 1024)
+
 #define ngx_http_llmbroker_qwen_lit(ex, text, literal)                       \
     ngx_http_llmbroker_text_append((ex)->pool, text, literal,                \
                                    sizeof(literal) - 1)
@@ -69,13 +73,20 @@ static const char  *ngx_http_llmbroker_qwen_counted[] = {
 
 ngx_int_t
 ngx_http_llmbroker_qwen_part(ngx_http_llmbroker_exchange_t *ex, ngx_uint_t n,
-    ngx_http_llmbroker_json_t *part)
+    ngx_http_llmbroker_json_t *part, ngx_uint_t whole)
 {
-    ngx_str_t                          before, after;
+    ngx_str_t                          before, after, raw;
     ngx_http_llmbroker_json_t         *v;
+    ngx_http_llmbroker_text_t         *list;
     ngx_http_llmbroker_qwen_choice_t  *c;
 
     c = ngx_http_llmbroker_qwen_get(ex, n);
+
+    ngx_str_set(&before, "");
+    ngx_str_set(&after, "");
+
+    raw = part->raw;
+    list = &c->parts;
 
     v = ngx_http_llmbroker_json_get_type(part, "image",
                                          NGX_HTTP_LLMBROKER_JSON_STRING);
@@ -84,14 +95,28 @@ ngx_http_llmbroker_qwen_part(ngx_http_llmbroker_exchange_t *ex, ngx_uint_t n,
                              "{\"url\":");
         ngx_str_set(&after, "}}");
 
-        return ngx_http_llmbroker_qwen_add(ex, &c->images, &before, &v->raw,
-                                           &after);
+        raw = v->raw;
+        list = &c->images;
     }
 
-    ngx_str_null(&before);
+    if (!whole) {
 
-    return ngx_http_llmbroker_qwen_add(ex, &c->parts, &before, &part->raw,
-                                       &before);
+        if (list->len
+            && memmem(list->data, list->len, raw.data, raw.len) != NULL)
+        {
+            return NGX_OK;
+        }
+
+        if (c->nparts++ == NGX_HTTP_LLMBROKER_QWEN_PARTS
+            || list->len + raw.len > NGX_HTTP_LLMBROKER_QWEN_PARTS_SIZE)
+        {
+            return ngx_http_llmbroker_fault(ex, 0, NULL, NULL,
+                                   "The provider answered with too many "
+                                   "parts.");
+        }
+    }
+
+    return ngx_http_llmbroker_qwen_add(ex, list, &before, &raw, &after);
 }
 
 
@@ -255,24 +280,11 @@ ngx_http_llmbroker_qwen_nothing(ngx_http_llmbroker_json_t *v)
 }
 
 
-/* an element, unless it is there already */
-
 static ngx_int_t
 ngx_http_llmbroker_qwen_add(ngx_http_llmbroker_exchange_t *ex,
     ngx_http_llmbroker_text_t *list, ngx_str_t *before, ngx_str_t *raw,
     ngx_str_t *after)
 {
-    if (list->len
-        && memmem(list->data, list->len, raw->data, raw->len) != NULL)
-    {
-        return NGX_OK;
-    }
-
-    if (list->len + raw->len > NGX_HTTP_LLMBROKER_QWEN_PARTS) {
-        return ngx_http_llmbroker_fault(ex, 0, NULL, NULL,
-                               "The provider answered with too many parts.");
-    }
-
     if ((list->len && ngx_http_llmbroker_qwen_lit(ex, list, ",") != NGX_OK)
         || ngx_http_llmbroker_text_append(ex->pool, list, before->data,
                                           before->len)

@@ -222,7 +222,7 @@ test_pieces(void)
     answer(TXT("ha", "null", "1") TXT("haha", "null", "3")
            TXT("!", "stop", "4"));
     p = told("content");
-    is_str(p, strlen(p), "hahahaha!" + 2, "a piece like the one before");
+    is_str(p, strlen(p), "hahaha!", "a piece like the one before");
 
     answer(TXT("1", "null", "1") TXT("1", "null", "2") TXT("1", "null", "3")
            TXT("", "stop", "3"));
@@ -491,7 +491,8 @@ test_logprobs(void)
 static void
 test_extras(void)
 {
-    char  *p;
+    char        *p, *text;
+    ngx_uint_t   i;
 
     p = answer(extras);
     ok(strstr(p, "\"delta\":{\"images\":[{\"type\":\"image_url\","
@@ -507,6 +508,29 @@ test_extras(void)
        "the rest, as it was last");
     p = told("content");
     is_str(p, strlen(p), "abc", "the text of the parts");
+
+    text = malloc(16 * 1024);
+    p = text + sprintf(text, "{\"output\":{\"choices\":[{\"message\":{"
+                             "\"content\":[{\"image\":0}");
+
+    for (i = 1; i < 100; i++) {
+        p += sprintf(p, ",{\"image\":%d}", (int) i);
+    }
+
+    sprintf(p, "]},\"finish_reason\":\"stop\"}]}}");
+
+    ex_start(CHAT, 0, 0);
+    is(ex_json(text), NGX_OK, "very many parts");
+    ok(strstr(ex_answer(), "{\"image\":98},{\"image\":99}]}") != NULL,
+       "are all told");
+
+    memmove(text + 5, text, strlen(text) + 1);
+    memcpy(text, "data:", 5);
+    strcat(text, "\n\n");
+
+    ex_start(CHAT, 0, 0);
+    is(ex_events(text, 500), NGX_DECLINED, "but not in a stream");
+    free(text);
 
     ex_start(CHAT, 0, 0);
     is(ex_json("{\"status_code\":200,\"code\":\"\",\"message\":\"\","
