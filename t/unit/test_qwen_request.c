@@ -196,10 +196,10 @@ test_path(void)
     paths("qwen", "");
 
     ex_model = "qwen-vl-plus";
-    got = ex_build(COMPLETIONS, 0, "{\"prompt\":\"p\"}");
+    got = ex_build(COMPLETIONS, 0, "{\"prompt\":\"p\",\"max_tokens\":7}");
     is_str(got, strlen(got), "{\"model\":\"qwen-vl-plus\",\"input\":{"
            "\"messages\":[{\"role\":\"user\",\"content\":[{\"text\":\"p\"}]}]}"
-           ",\"parameters\":{\"result_format\":\"message\"}}",
+           ",\"parameters\":{\"result_format\":\"message\",\"max_tokens\":7}}",
            "a completion of a multimodal model");
     is_str(ex.path.data, ex.path.len, MEDIA, "its path");
     ex_model = "qwen-max";
