@@ -411,7 +411,7 @@ ngx_http_llmbroker_claude_sign(ngx_http_llmbroker_exchange_t *ex,
     ngx_str_t                     betas;
     ngx_http_llmbroker_claude_t  *c;
 
-    ngx_str_null(lines);
+    ngx_str_set(lines, "");
 
     c = ex->state;
 
