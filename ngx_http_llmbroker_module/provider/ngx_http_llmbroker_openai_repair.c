@@ -835,7 +835,7 @@ ngx_http_llmbroker_openai_part(ngx_http_llmbroker_json_t *part, u_char **text,
         return part->n > 2;
     }
 
-    if (ngx_http_llmbroker_openai_string(v)) {
+    if (v->type == NGX_HTTP_LLMBROKER_JSON_STRING) {
         *thought = ngx_http_llmbroker_openai_put(*thought, v);
         return part->n > 2;
     }

@@ -135,30 +135,20 @@ ngx_http_llmbroker_openai_write(ngx_http_llmbroker_out_t *out,
 
     ngx_http_llmbroker_json_write_start(&w, out);
 
-    v = root;
-    depth = 0;
+    if (root->raw.data) {
+        ngx_http_llmbroker_json_raw(&w, &root->raw);
+        return ngx_http_llmbroker_json_write_end(&w);
+    }
+
+    ngx_http_llmbroker_json_open(&w);
+
+    stack[0] = root;
+    depth = 1;
+    v = root->child;
 
     for ( ;; ) {
 
-        if (v->raw.data) {
-            ngx_http_llmbroker_json_raw(&w, &v->raw);
-
-        } else if (v->type == NGX_HTTP_LLMBROKER_JSON_OBJECT) {
-            ngx_http_llmbroker_json_open(&w);
-
-        } else {
-            ngx_http_llmbroker_json_open_array(&w);
-        }
-
-        if (v->raw.data == NULL && depth < NGX_HTTP_LLMBROKER_OPENAI_DEPTH) {
-            stack[depth++] = v;
-            v = v->child;
-
-        } else {
-            v = (v == root) ? NULL : v->next;
-        }
-
-        while (v == NULL && depth) {
+        if (v == NULL) {
             v = stack[--depth];
 
             if (v->type == NGX_HTTP_LLMBROKER_JSON_OBJECT) {
@@ -168,15 +158,36 @@ ngx_http_llmbroker_openai_write(ngx_http_llmbroker_out_t *out,
                 ngx_http_llmbroker_json_close_array(&w);
             }
 
-            v = (v == root) ? NULL : v->next;
-        }
+            if (depth == 0) {
+                return ngx_http_llmbroker_json_write_end(&w);
+            }
 
-        if (v == NULL) {
-            return ngx_http_llmbroker_json_write_end(&w);
+            v = v->next;
+            continue;
         }
 
         if (stack[depth - 1]->type == NGX_HTTP_LLMBROKER_JSON_OBJECT) {
             ngx_http_llmbroker_json_key_str(&w, &v->key);
         }
+
+        if (v->raw.data) {
+            ngx_http_llmbroker_json_raw(&w, &v->raw);
+            v = v->next;
+            continue;
+        }
+
+        if (depth == NGX_HTTP_LLMBROKER_OPENAI_DEPTH) {
+            return NGX_ERROR;
+        }
+
+        if (v->type == NGX_HTTP_LLMBROKER_JSON_OBJECT) {
+            ngx_http_llmbroker_json_open(&w);
+
+        } else {
+            ngx_http_llmbroker_json_open_array(&w);
+        }
+
+        stack[depth++] = v;
+        v = v->child;
     }
 }
