@@ -738,6 +738,16 @@ ngx_hextoi(u_char *line, size_t n)
 }
 
 
+void
+ngx_gmtime(time_t t, ngx_tm_t *tp)
+{
+    (void) gmtime_r(&t, tp);
+
+    tp->ngx_tm_mon++;
+    tp->ngx_tm_year += 1900;
+}
+
+
 u_char *
 ngx_hex_dump(u_char *dst, u_char *src, size_t len)
 {
