@@ -16,6 +16,7 @@
  *   _knob.c     the knobs
  *   _request.c  what the dialects' requests have in common, and the answer
  *   _text.c     pieces of JSON strings: words, chunks, filler
+ *   _schema.c   values that fit a JSON schema
  *   _openai.c, _claude.c, _qwen.c, _gemini.c, _embed.c   the dialects
  *   _write.c    bytes to the client: delays, cuts, back-pressure
  */
@@ -227,6 +228,7 @@ struct ngx_http_llmbroker_mock_ctx_s {
     ngx_http_llmbroker_json_t         *tools;
     ngx_http_llmbroker_mock_choice_e   tool_choice;
     ngx_http_llmbroker_json_t         *tool_name;  /* when NAMED */
+    ngx_http_llmbroker_json_t         *schema;   /* of the answer, or NULL */
     ngx_http_llmbroker_mock_string_t   system;
     ngx_int_t                          max_tokens; /* -1: no limit */
     ngx_uint_t                         n;
@@ -237,6 +239,8 @@ struct ngx_http_llmbroker_mock_ctx_s {
     unsigned                           plain:1;  /* result_format: text */
     unsigned                           tool_result:1;
     unsigned                           thoughts:1;  /* are wanted */
+    unsigned                           thoughts_shown:1;
+    unsigned                           json_answer:1;  /* is wanted */
     unsigned                           media:1;  /* multimodal generation */
     unsigned                           own_knobs:1;
 
@@ -367,8 +371,24 @@ u_char *ngx_http_llmbroker_mock_copy(u_char *p,
  */
 ngx_int_t ngx_http_llmbroker_mock_chunk(ngx_http_llmbroker_mock_ctx_t *ctx);
 
+/*
+ * The end of the unit at p, which is before last: a character or an escape of
+ * a JSON string, with surrogates as one.
+ */
+u_char *ngx_http_llmbroker_mock_unit(u_char *p, u_char *last);
+
 /* Words of t that were sent. */
 ngx_uint_t ngx_http_llmbroker_mock_told(ngx_http_llmbroker_mock_text_t *t);
+
+
+/* _schema.c */
+
+/*
+ * Appends a value that fits a JSON schema, with "text", the inside of a JSON
+ * string, for its strings.  Patterns and multiples are not looked at.
+ */
+void ngx_http_llmbroker_mock_value(ngx_http_llmbroker_mock_string_t *s,
+    ngx_http_llmbroker_json_t *schema, ngx_str_t *text);
 
 
 /* _request.c */
@@ -397,6 +417,13 @@ ngx_int_t ngx_http_llmbroker_mock_messages(ngx_http_llmbroker_mock_ctx_t *ctx,
     ngx_http_llmbroker_json_t *messages);
 ngx_int_t ngx_http_llmbroker_mock_tools(ngx_http_llmbroker_mock_ctx_t *ctx,
     ngx_http_llmbroker_json_t *object);
+
+/*
+ * Reads a response_format in OpenAI's form, or none, after the messages.
+ * Return: NGX_OK, NGX_DECLINED, NGX_ERROR.
+ */
+ngx_int_t ngx_http_llmbroker_mock_format(ngx_http_llmbroker_mock_ctx_t *ctx,
+    ngx_http_llmbroker_json_t *messages, ngx_http_llmbroker_json_t *format);
 
 /* 1 when a number is missing or within [min, max], else 0 */
 ngx_uint_t ngx_http_llmbroker_mock_range(ngx_http_llmbroker_json_t *v,

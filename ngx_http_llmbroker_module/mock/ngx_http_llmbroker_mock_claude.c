@@ -37,6 +37,10 @@ static ngx_int_t ngx_http_llmbroker_mock_claude_read_fields(
     ngx_http_llmbroker_mock_ctx_t *ctx);
 static ngx_int_t ngx_http_llmbroker_mock_claude_read_options(
     ngx_http_llmbroker_mock_ctx_t *ctx);
+static ngx_int_t ngx_http_llmbroker_mock_claude_read_format(
+    ngx_http_llmbroker_mock_ctx_t *ctx);
+static ngx_int_t ngx_http_llmbroker_mock_claude_read_thinking(
+    ngx_http_llmbroker_mock_ctx_t *ctx);
 static ngx_int_t ngx_http_llmbroker_mock_claude_read_stop(
     ngx_http_llmbroker_mock_ctx_t *ctx);
 static ngx_int_t ngx_http_llmbroker_mock_claude_read_system(
@@ -78,6 +82,8 @@ static void ngx_http_llmbroker_mock_claude_usage(
 static ngx_int_t ngx_http_llmbroker_mock_claude_next(
     ngx_http_llmbroker_mock_ctx_t *ctx);
 static void ngx_http_llmbroker_mock_claude_start(
+    ngx_http_llmbroker_mock_ctx_t *ctx);
+static void ngx_http_llmbroker_mock_claude_thought(
     ngx_http_llmbroker_mock_ctx_t *ctx);
 static ngx_int_t ngx_http_llmbroker_mock_claude_delta(
     ngx_http_llmbroker_mock_ctx_t *ctx);
@@ -164,10 +170,12 @@ ngx_http_llmbroker_mock_claude_read(ngx_http_llmbroker_mock_ctx_t *ctx)
         ngx_http_llmbroker_mock_parse,
         ngx_http_llmbroker_mock_claude_read_fields,
         ngx_http_llmbroker_mock_claude_read_options,
+        ngx_http_llmbroker_mock_claude_read_format,
         ngx_http_llmbroker_mock_claude_read_stop,
         ngx_http_llmbroker_mock_claude_read_system,
         ngx_http_llmbroker_mock_claude_read_tools,
         ngx_http_llmbroker_mock_claude_read_choice,
+        ngx_http_llmbroker_mock_claude_read_thinking,
         ngx_http_llmbroker_mock_claude_read_messages,
         NULL
     };
@@ -266,6 +274,74 @@ ngx_http_llmbroker_mock_claude_read_options(ngx_http_llmbroker_mock_ctx_t *ctx)
     }
 
     ctx->stream = ngx_http_llmbroker_json_true(v);
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_llmbroker_mock_claude_read_format(ngx_http_llmbroker_mock_ctx_t *ctx)
+{
+    ngx_http_llmbroker_json_t  *format;
+
+    format = ngx_http_llmbroker_json_get(
+                 ngx_http_llmbroker_json_get(ctx->root, "output_config"),
+                 "format");
+
+    if (format == NULL) {
+        format = ngx_http_llmbroker_json_get(ctx->root, "output_format");
+    }
+
+    if (format == NULL) {
+        return NGX_OK;
+    }
+
+    ctx->schema = ngx_http_llmbroker_json_get(format, "schema");
+    ctx->json_answer = 1;
+
+    if (!ngx_http_llmbroker_json_is(ngx_http_llmbroker_json_get(format,
+                                                                "type"),
+                                    "json_schema")
+        || ctx->schema == NULL)
+    {
+        return ngx_http_llmbroker_mock_refuse(ctx, 400, NULL, NULL,
+                                     "output_config.format: Input should be "
+                                     "a json_schema with a schema");
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_llmbroker_mock_claude_read_thinking(
+    ngx_http_llmbroker_mock_ctx_t *ctx)
+{
+    ngx_http_llmbroker_json_t  *thinking, *type;
+
+    thinking = ngx_http_llmbroker_json_get(ctx->root, "thinking");
+    type = ngx_http_llmbroker_json_get(thinking, "type");
+
+    if (ngx_http_llmbroker_json_is(type, "enabled")) {
+        ctx->thoughts = 1;
+        ctx->thoughts_shown = 1;
+
+    } else if (ngx_http_llmbroker_json_is(type, "adaptive")) {
+        ctx->thoughts = 1;
+        ctx->thoughts_shown = ngx_http_llmbroker_json_is(
+                                  ngx_http_llmbroker_json_get(thinking,
+                                                              "display"),
+                                  "summarized");
+    }
+
+    if (ctx->thoughts
+        && (ctx->tool_choice == NGX_HTTP_LLMBROKER_MOCK_ANY
+            || ctx->tool_choice == NGX_HTTP_LLMBROKER_MOCK_NAMED))
+    {
+        return ngx_http_llmbroker_mock_refuse(ctx, 400, NULL, NULL,
+                                     "Thinking may not be enabled when "
+                                     "tool_choice forces tool use.");
+    }
 
     return NGX_OK;
 }
@@ -895,10 +971,21 @@ ngx_http_llmbroker_mock_claude_content(ngx_http_llmbroker_mock_ctx_t *ctx)
     s = &ctx->head;
     t = ctx->texts;
 
+    if (ctx->thoughts) {
+        ngx_http_llmbroker_mock_printf(s,
+                      "{\"type\":\"thinking\",\"thinking\":\"%s\","
+                      "\"signature\":\"c2lnbmF0dXJl\"}",
+                      ctx->thoughts_shown ? "hmm" : "");
+    }
+
     if (!ctx->calls) {
 
         if (t->length == 0) {
             return;
+        }
+
+        if (ctx->thoughts) {
+            ngx_http_llmbroker_mock_append(s, (u_char *) ",", 1);
         }
 
         ngx_http_llmbroker_mock_printf(s, "{\"type\":\"text\",\"text\":\"");
@@ -915,7 +1002,8 @@ ngx_http_llmbroker_mock_claude_content(ngx_http_llmbroker_mock_ctx_t *ctx)
         ngx_http_llmbroker_mock_printf(s,
                       "%s{\"type\":\"tool_use\",\"id\":\"toolu_mock_%ui\","
                       "\"name\":\"%V\",\"input\":%V}",
-                      i ? "," : "", i, &t[i].name, &t[i].arguments);
+                      (i || ctx->thoughts) ? "," : "", i, &t[i].name,
+                      &t[i].arguments);
     }
 }
 
@@ -954,7 +1042,10 @@ ngx_http_llmbroker_mock_claude_stop_reason(ngx_http_llmbroker_mock_ctx_t *ctx,
 }
 
 
-/* Tokens that came from a cache are not among the input tokens. */
+/*
+ * Tokens that came from a cache are not among the input tokens, one thought
+ * is among those of the output.
+ */
 
 static void
 ngx_http_llmbroker_mock_claude_usage(ngx_http_llmbroker_mock_ctx_t *ctx,
@@ -972,8 +1063,10 @@ ngx_http_llmbroker_mock_claude_usage(ngx_http_llmbroker_mock_ctx_t *ctx,
     ngx_http_llmbroker_mock_printf(s,
                   ",\"usage\":{\"input_tokens\":%i,"
                   "\"cache_creation_input_tokens\":0,"
-                  "\"cache_read_input_tokens\":%i,\"output_tokens\":%ui}",
-                  input, cached, output);
+                  "\"cache_read_input_tokens\":%i,\"output_tokens\":%ui%s}",
+                  input, cached, output + ctx->thoughts,
+                  ctx->thoughts
+                  ? ",\"output_tokens_details\":{\"thinking_tokens\":1}" : "");
 }
 
 
@@ -984,6 +1077,11 @@ ngx_http_llmbroker_mock_claude_next(ngx_http_llmbroker_mock_ctx_t *ctx)
 
     case NGX_HTTP_LLMBROKER_MOCK_AT_START:
         ngx_http_llmbroker_mock_claude_start(ctx);
+
+        if (ctx->thoughts) {
+            ngx_http_llmbroker_mock_claude_thought(ctx);
+        }
+
         ctx->stage = NGX_HTTP_LLMBROKER_MOCK_AT_TEXT;
         break;
 
@@ -1041,6 +1139,42 @@ ngx_http_llmbroker_mock_claude_start(ngx_http_llmbroker_mock_ctx_t *ctx)
 }
 
 
+/* The first block of an answer that was thought about. */
+
+static void
+ngx_http_llmbroker_mock_claude_thought(ngx_http_llmbroker_mock_ctx_t *ctx)
+{
+    ngx_http_llmbroker_mock_string_t  *s;
+
+    s = &ctx->head;
+
+    ngx_http_llmbroker_mock_printf(s,
+                  "event: content_block_start\n"
+                  "data: {\"type\":\"content_block_start\",\"index\":0,"
+                  "\"content_block\":{\"type\":\"thinking\","
+                  "\"thinking\":\"\",\"signature\":\"\"}");
+    ngx_http_llmbroker_mock_claude_event_end(ctx, s);
+
+    if (ctx->thoughts_shown) {
+        ngx_http_llmbroker_mock_printf(s,
+                  "event: content_block_delta\n"
+                  "data: {\"type\":\"content_block_delta\",\"index\":0,"
+                  "\"delta\":{\"type\":\"thinking_delta\","
+                  "\"thinking\":\"hmm\"}");
+        ngx_http_llmbroker_mock_claude_event_end(ctx, s);
+    }
+
+    ngx_http_llmbroker_mock_printf(s,
+                  "event: content_block_delta\n"
+                  "data: {\"type\":\"content_block_delta\",\"index\":0,"
+                  "\"delta\":{\"type\":\"signature_delta\","
+                  "\"signature\":\"c2lnbmF0dXJl\"}");
+    ngx_http_llmbroker_mock_claude_event_end(ctx, s);
+
+    ngx_http_llmbroker_mock_claude_block_stop(ctx, s, 0);
+}
+
+
 static ngx_int_t
 ngx_http_llmbroker_mock_claude_delta(ngx_http_llmbroker_mock_ctx_t *ctx)
 {
@@ -1052,11 +1186,21 @@ ngx_http_llmbroker_mock_claude_delta(ngx_http_llmbroker_mock_ctx_t *ctx)
     }
 
     t = ctx->frame.text;
-    i = t - ctx->texts;
+    i = t - ctx->texts + ctx->thoughts;
 
     if (!t->opened) {
         t->opened = 1;
         ngx_http_llmbroker_mock_claude_block_start(ctx, i);
+    }
+
+    if (ctx->calls && t->length == 2) {
+
+        /* {}: nothing is said of no arguments */
+
+        ctx->frame.from = ctx->frame.to;
+        ngx_http_llmbroker_mock_claude_block_stop(ctx, &ctx->tail, i);
+
+        return NGX_OK;
     }
 
     ngx_http_llmbroker_mock_printf(&ctx->head,
@@ -1081,9 +1225,11 @@ static void
 ngx_http_llmbroker_mock_claude_block_start(ngx_http_llmbroker_mock_ctx_t *ctx,
     ngx_uint_t i)
 {
+    ngx_uint_t                         n;
     ngx_http_llmbroker_mock_string_t  *s;
 
     s = &ctx->head;
+    n = i - ctx->thoughts;
 
     ngx_http_llmbroker_mock_printf(s,
                   "event: content_block_start\n"
@@ -1098,7 +1244,7 @@ ngx_http_llmbroker_mock_claude_block_start(ngx_http_llmbroker_mock_ctx_t *ctx,
 
     ngx_http_llmbroker_mock_printf(s,
                   "{\"type\":\"tool_use\",\"id\":\"toolu_mock_%ui\","
-                  "\"name\":\"%V\",\"input\":{}}", i, &ctx->texts[i].name);
+                  "\"name\":\"%V\",\"input\":{}}", n, &ctx->texts[n].name);
     ngx_http_llmbroker_mock_claude_event_end(ctx, s);
 
     /* the first piece of a call is always empty */

@@ -724,6 +724,21 @@ ngx_http_llmbroker_mock_gemini_config(ngx_http_llmbroker_mock_ctx_t *ctx,
                                "0 and 5.");
     }
 
+    v = ngx_http_llmbroker_mock_gemini_get(config, "responseMimeType");
+
+    ctx->json_answer = ngx_http_llmbroker_json_is(v, "application/json");
+
+    v = ngx_http_llmbroker_mock_gemini_get(config, "responseJsonSchema");
+
+    ctx->schema = v ? v : ngx_http_llmbroker_mock_gemini_get(config,
+                                                            "responseSchema");
+
+    if (ctx->schema && !ctx->json_answer) {
+        return ngx_http_llmbroker_mock_refuse(ctx, 400, NULL, NULL,
+                               "Function calling with a response mime type: "
+                               "'text/plain' is unsupported");
+    }
+
     v = ngx_http_llmbroker_mock_gemini_get(config, "thinkingConfig");
     v = ngx_http_llmbroker_mock_gemini_get(v, "includeThoughts");
 

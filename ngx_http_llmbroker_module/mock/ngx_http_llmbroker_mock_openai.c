@@ -132,6 +132,14 @@ ngx_http_llmbroker_mock_openai_read(ngx_http_llmbroker_mock_ctx_t *ctx)
         return rc;
     }
 
+    rc = ngx_http_llmbroker_mock_format(ctx,
+                           ngx_http_llmbroker_json_get(ctx->root, "messages"),
+                           ngx_http_llmbroker_json_get(ctx->root,
+                                                       "response_format"));
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
     return ngx_http_llmbroker_mock_tools(ctx, ctx->root);
 }
 
@@ -182,6 +190,9 @@ ngx_http_llmbroker_mock_openai_read_options(ngx_http_llmbroker_mock_ctx_t *ctx)
     }
 
     ctx->max_tokens = ngx_http_llmbroker_json_int(v, -1);
+
+    ctx->thoughts = ngx_http_llmbroker_json_true(
+                         ngx_http_llmbroker_json_get(root, "enable_thinking"));
 
     v = ngx_http_llmbroker_json_get(root, "n");
 
@@ -371,11 +382,13 @@ ngx_http_llmbroker_mock_openai_choices(ngx_http_llmbroker_mock_ctx_t *ctx)
         for (i = 0; i < ctx->ntexts; i++) {
             t = &ctx->texts[i];
 
-            ngx_http_llmbroker_mock_printf(s, "%s{\"index\":%ui,\"%s\":\"",
+            ngx_http_llmbroker_mock_printf(s, "%s{\"index\":%ui,\"%s%s\":\"",
                           i ? "," : "", i,
-                          chat ? "message\":{\"role\":\"assistant\","
-                                 "\"content"
-                               : "text");
+                          chat ? "message\":{\"role\":\"assistant\",\"" : "",
+                          !chat ? "text"
+                          : ctx->thoughts
+                            ? "reasoning_content\":\"hmm\",\"content"
+                            : "content");
 
             if (i == 0) {
                 ctx->frame.text = t;
@@ -418,7 +431,8 @@ ngx_http_llmbroker_mock_openai_calls(ngx_http_llmbroker_mock_ctx_t *ctx)
 
     ngx_http_llmbroker_mock_printf(s,
               "{\"index\":0,\"message\":{\"role\":\"assistant\","
-              "\"content\":%s,\"tool_calls\":[",
+              "%s\"content\":%s,\"tool_calls\":[",
+              ctx->thoughts ? "\"reasoning_content\":\"hmm\"," : "",
               ctx->knobs->quirks ? "\"\"" : "null");
 
     for (i = 0; i < ctx->ntexts; i++) {
@@ -644,7 +658,8 @@ ngx_http_llmbroker_mock_openai_start(ngx_http_llmbroker_mock_ctx_t *ctx)
     ngx_http_llmbroker_mock_openai_open(ctx, ctx->index);
 
     ngx_http_llmbroker_mock_printf(&ctx->head,
-              "\"role\":\"assistant\",\"content\":%s",
+              "\"role\":\"assistant\",%s\"content\":%s",
+              ctx->thoughts ? "\"reasoning_content\":\"hmm\"," : "",
               ctx->calls && !ctx->knobs->quirks ? "null" : "\"\"");
 
     if (ctx->calls) {

@@ -120,6 +120,13 @@ ngx_http_llmbroker_mock_qwen_read(ngx_http_llmbroker_mock_ctx_t *ctx)
         return rc;
     }
 
+    rc = ngx_http_llmbroker_mock_format(ctx, input,
+                                 ngx_http_llmbroker_json_get(parameters,
+                                                           "response_format"));
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
     return ngx_http_llmbroker_mock_qwen_read_parameters(ctx, parameters);
 }
 

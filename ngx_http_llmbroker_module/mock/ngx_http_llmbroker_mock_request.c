@@ -35,9 +35,20 @@ static ngx_uint_t ngx_http_llmbroker_mock_called(
     ngx_http_llmbroker_mock_ctx_t *ctx, ngx_str_t *user, ngx_str_t *name,
     ngx_uint_t first);
 static ngx_int_t ngx_http_llmbroker_mock_add_call(
-    ngx_http_llmbroker_mock_ctx_t *ctx, ngx_str_t *user, ngx_str_t *name);
+    ngx_http_llmbroker_mock_ctx_t *ctx, ngx_str_t *user, ngx_str_t *name,
+    ngx_http_llmbroker_json_t *tool);
+static ngx_http_llmbroker_json_t *ngx_http_llmbroker_mock_parameters(
+    ngx_http_llmbroker_json_t *tool);
 static ngx_int_t ngx_http_llmbroker_mock_add_text(
     ngx_http_llmbroker_mock_ctx_t *ctx, ngx_str_t *user);
+static void ngx_http_llmbroker_mock_add_answer(
+    ngx_http_llmbroker_mock_ctx_t *ctx, ngx_http_llmbroker_mock_string_t *s,
+    ngx_str_t *user);
+static void ngx_http_llmbroker_mock_add_json(
+    ngx_http_llmbroker_mock_ctx_t *ctx, ngx_http_llmbroker_mock_string_t *s,
+    ngx_str_t *user);
+static void ngx_http_llmbroker_mock_object(ngx_http_llmbroker_mock_string_t *s,
+    ngx_http_llmbroker_json_t *schema, ngx_str_t *text);
 
 
 static const ngx_http_llmbroker_mock_role_t
@@ -349,6 +360,56 @@ ngx_http_llmbroker_mock_tools(ngx_http_llmbroker_mock_ctx_t *ctx,
 }
 
 
+ngx_int_t
+ngx_http_llmbroker_mock_format(ngx_http_llmbroker_mock_ctx_t *ctx,
+    ngx_http_llmbroker_json_t *messages, ngx_http_llmbroker_json_t *format)
+{
+    ngx_str_t                  *text;
+    ngx_http_llmbroker_json_t  *type;
+
+    type = ngx_http_llmbroker_json_get(format, "type");
+
+    if (ngx_http_llmbroker_json_is(type, "json_schema")) {
+
+        format = ngx_http_llmbroker_json_get(format, "json_schema");
+        ctx->schema = ngx_http_llmbroker_json_get(format, "schema");
+
+        if (ctx->schema == NULL) {
+            return ngx_http_llmbroker_mock_refuse(ctx, 400,
+                                   "missing_required_parameter",
+                                   "response_format.json_schema",
+                                   "Missing required parameter: "
+                                   "'response_format.json_schema.schema'.");
+        }
+
+        ctx->json_answer = 1;
+        return NGX_OK;
+    }
+
+    if (!ngx_http_llmbroker_json_is(type, "json_object")) {
+        return NGX_OK;
+    }
+
+    /* the messages have to speak of it (C11) */
+
+    text = &messages->raw;
+
+    if (ngx_strlcasestrn(text->data, text->data + text->len,
+                         (u_char *) "json", 4 - 1)
+        == NULL)
+    {
+        return ngx_http_llmbroker_mock_refuse(ctx, 400, NULL, "messages",
+                                   "'messages' must contain the word 'json' "
+                                   "in some form, to use 'response_format' "
+                                   "of type 'json_object'.");
+    }
+
+    ctx->json_answer = 1;
+
+    return NGX_OK;
+}
+
+
 ngx_uint_t
 ngx_http_llmbroker_mock_range(ngx_http_llmbroker_json_t *v, double min,
     double max)
@@ -503,7 +564,9 @@ ngx_http_llmbroker_mock_compose_calls(ngx_http_llmbroker_mock_ctx_t *ctx,
             break;
         }
 
-        if (ngx_http_llmbroker_mock_add_call(ctx, user, &name) != NGX_OK) {
+        v = ngx_http_llmbroker_mock_parameters(tool);
+
+        if (ngx_http_llmbroker_mock_add_call(ctx, user, &name, v) != NGX_OK) {
             return NGX_ERROR;
         }
     }
@@ -559,8 +622,9 @@ ngx_http_llmbroker_mock_called(ngx_http_llmbroker_mock_ctx_t *ctx,
 
 static ngx_int_t
 ngx_http_llmbroker_mock_add_call(ngx_http_llmbroker_mock_ctx_t *ctx,
-    ngx_str_t *user, ngx_str_t *name)
+    ngx_str_t *user, ngx_str_t *name, ngx_http_llmbroker_json_t *schema)
 {
+    ngx_str_t                          request;
     ngx_http_llmbroker_mock_text_t    *t;
     ngx_http_llmbroker_mock_string_t   s;
 
@@ -569,16 +633,19 @@ ngx_http_llmbroker_mock_add_call(ngx_http_llmbroker_mock_ctx_t *ctx,
     ngx_memzero(&s, sizeof(ngx_http_llmbroker_mock_string_t));
     s.pool = ctx->pool;
 
-    ngx_http_llmbroker_mock_append(&s, (u_char *) "{\"text\":\"", 9);
-
     if (ctx->knobs->echo_request) {
         ngx_http_llmbroker_mock_echo(ctx, &s);
 
-    } else {
-        ngx_http_llmbroker_mock_append(&s, user->data, user->len);
-    }
+        request = ngx_http_llmbroker_mock_str(&s);
 
-    ngx_http_llmbroker_mock_append(&s, (u_char *) "\"}", 2);
+        ngx_memzero(&s, sizeof(ngx_http_llmbroker_mock_string_t));
+        s.pool = ctx->pool;
+
+        ngx_http_llmbroker_mock_object(&s, NULL, &request);
+
+    } else {
+        ngx_http_llmbroker_mock_object(&s, schema, user);
+    }
 
     t->arguments = ngx_http_llmbroker_mock_str(&s);
 
@@ -603,11 +670,33 @@ ngx_http_llmbroker_mock_add_call(ngx_http_llmbroker_mock_ctx_t *ctx,
 }
 
 
+/* What a tool of any dialect takes. */
+
+static ngx_http_llmbroker_json_t *
+ngx_http_llmbroker_mock_parameters(ngx_http_llmbroker_json_t *tool)
+{
+    ngx_uint_t                  i;
+    ngx_http_llmbroker_json_t  *v;
+
+    static const char  *names[] = {
+        "parameters", "input_schema", "parametersJsonSchema", NULL
+    };
+
+    v = ngx_http_llmbroker_json_get(tool, "function");
+    tool = v ? v : tool;
+
+    for (i = 0, v = NULL; names[i] && v == NULL; i++) {
+        v = ngx_http_llmbroker_json_get(tool, names[i]);
+    }
+
+    return v;
+}
+
+
 static ngx_int_t
 ngx_http_llmbroker_mock_add_text(ngx_http_llmbroker_mock_ctx_t *ctx,
     ngx_str_t *user)
 {
-    ngx_str_t                          system;
     ngx_http_llmbroker_mock_text_t    *t;
     ngx_http_llmbroker_mock_string_t   s;
 
@@ -640,23 +729,11 @@ ngx_http_llmbroker_mock_add_text(ngx_http_llmbroker_mock_ctx_t *ctx,
     if (ctx->knobs->echo_request) {
         ngx_http_llmbroker_mock_echo(ctx, &s);
 
+    } else if (ctx->json_answer) {
+        ngx_http_llmbroker_mock_add_json(ctx, &s, user);
+
     } else {
-        system = ngx_http_llmbroker_mock_str(&ctx->system);
-
-        s.start = ngx_pnalloc(ctx->pool, system.len + user->len + 64);
-        if (s.start == NULL) {
-            return NGX_ERROR;
-        }
-
-        s.pos = s.start;
-        s.end = s.start + system.len + user->len + 64;
-
-        if (system.len) {
-            ngx_http_llmbroker_mock_printf(&s, "[system: %V] ", &system);
-        }
-
-        ngx_http_llmbroker_mock_append(&s, (u_char *) "echo: ", 6);
-        ngx_http_llmbroker_mock_append(&s, user->data, user->len);
+        ngx_http_llmbroker_mock_add_answer(ctx, &s, user);
     }
 
     if (s.failed) {
@@ -678,6 +755,81 @@ ngx_http_llmbroker_mock_add_text(ngx_http_llmbroker_mock_ctx_t *ctx,
     ngx_http_llmbroker_mock_cut(t, ctx->max_tokens);
 
     return NGX_OK;
+}
+
+
+static void
+ngx_http_llmbroker_mock_add_answer(ngx_http_llmbroker_mock_ctx_t *ctx,
+    ngx_http_llmbroker_mock_string_t *s, ngx_str_t *user)
+{
+    size_t     size;
+    ngx_str_t  system;
+
+    system = ngx_http_llmbroker_mock_str(&ctx->system);
+
+    size = system.len + user->len + 64;
+
+    s->start = ngx_pnalloc(ctx->pool, size);
+    if (s->start == NULL) {
+        s->failed = 1;
+        return;
+    }
+
+    s->pos = s->start;
+    s->end = s->start + size;
+
+    if (system.len) {
+        ngx_http_llmbroker_mock_printf(s, "[system: %V] ", &system);
+    }
+
+    ngx_http_llmbroker_mock_append(s, (u_char *) "echo: ", 6);
+    ngx_http_llmbroker_mock_append(s, user->data, user->len);
+}
+
+
+/* An answer that is JSON, escaped. */
+
+static void
+ngx_http_llmbroker_mock_add_json(ngx_http_llmbroker_mock_ctx_t *ctx,
+    ngx_http_llmbroker_mock_string_t *s, ngx_str_t *user)
+{
+    ngx_str_t                         value;
+    ngx_http_llmbroker_mock_string_t  json;
+
+    ngx_memzero(&json, sizeof(ngx_http_llmbroker_mock_string_t));
+    json.pool = ctx->pool;
+
+    if (ctx->schema) {
+        ngx_http_llmbroker_mock_value(&json, ctx->schema, user);
+
+    } else {
+        ngx_http_llmbroker_mock_object(&json, NULL, user);
+    }
+
+    value = ngx_http_llmbroker_mock_str(&json);
+
+    ngx_http_llmbroker_mock_escape(s, value.data, value.len);
+
+    s->failed |= json.failed;
+}
+
+
+/* An object of a schema; one that says nothing of its members has a text. */
+
+static void
+ngx_http_llmbroker_mock_object(ngx_http_llmbroker_mock_string_t *s,
+    ngx_http_llmbroker_json_t *schema, ngx_str_t *text)
+{
+    if (ngx_http_llmbroker_json_get(schema, "properties")
+        || ngx_http_llmbroker_json_get(schema, "$ref"))
+    {
+        ngx_http_llmbroker_mock_value(s, schema, text);
+        return;
+    }
+
+    ngx_http_llmbroker_mock_append(s, (u_char *) "{\"text\":\"", 9);
+    ngx_http_llmbroker_mock_append(s, text->data, text->len);
+    ngx_http_llmbroker_mock_append(s, (u_char *) "\"}", 2);
 }
 
 

@@ -28,7 +28,6 @@ static void ngx_http_llmbroker_mock_grow(ngx_http_llmbroker_mock_string_t *s,
 static ngx_uint_t ngx_http_llmbroker_mock_count(u_char *p, u_char *last,
     ngx_uint_t in_word);
 static ngx_uint_t ngx_http_llmbroker_mock_is_space(u_char *p, u_char *last);
-static u_char *ngx_http_llmbroker_mock_unit(u_char *p, u_char *last);
 static u_char *ngx_http_llmbroker_mock_word(u_char *p, u_char *last);
 static ngx_uint_t ngx_http_llmbroker_mock_filler_words(off_t length);
 static off_t ngx_http_llmbroker_mock_decoded(ngx_str_t *data, size_t offset);
@@ -283,9 +282,7 @@ ngx_http_llmbroker_mock_content(ngx_http_llmbroker_mock_string_t *s,
 }
 
 
-/* A unit is a character or an escape, with surrogates as one. */
-
-static u_char *
+u_char *
 ngx_http_llmbroker_mock_unit(u_char *p, u_char *last)
 {
     if (*p == '\\') {
