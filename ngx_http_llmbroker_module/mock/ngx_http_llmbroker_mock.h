@@ -17,7 +17,8 @@
  *   _request.c  what the dialects' requests have in common, and the answer
  *   _text.c     pieces of JSON strings: words, chunks, filler
  *   _schema.c   values that fit a JSON schema
- *   _openai.c, _claude.c, _qwen.c, _gemini.c, _embed.c   the dialects
+ *   _openai.c, _claude.c, _claude_read.c, _qwen.c, _gemini.c, _embed.c
+ *               the dialects
  *   _write.c    bytes to the client: delays, cuts, back-pressure
  */
 
@@ -446,6 +447,16 @@ ngx_uint_t ngx_http_llmbroker_mock_answer_words(
  */
 void ngx_http_llmbroker_mock_echo(ngx_http_llmbroker_mock_ctx_t *ctx,
     ngx_http_llmbroker_mock_string_t *s);
+
+
+/* _claude_read.c */
+
+/*
+ * Checks a request and reads what it asks for.
+ * Return: NGX_OK, NGX_DECLINED, NGX_ERROR.
+ */
+ngx_int_t ngx_http_llmbroker_mock_claude_read(
+    ngx_http_llmbroker_mock_ctx_t *ctx);
 
 
 /* _gemini.c */
