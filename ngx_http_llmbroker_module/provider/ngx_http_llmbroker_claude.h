@@ -1,8 +1,10 @@
 
 /*
  * Between the parts of the Claude dialect: ..._claude.c reads answers, the
- * others write requests.  Functions that return ngx_int_t return NGX_OK;
- * NGX_DECLINED with the exchange's fault set; NGX_ERROR on a lack of memory.
+ * others write requests.  Bedrock's Converse is made of the same blocks under
+ * other names, so that its dialect gathers requests and tells answers with
+ * them.  Functions that return ngx_int_t return NGX_OK; NGX_DECLINED with the
+ * exchange's fault set; NGX_ERROR on a lack of memory.
  */
 
 
@@ -115,6 +117,8 @@ typedef enum {
     NGX_HTTP_LLMBROKER_CLAUDE_IMAGE_URL, /* data */
     NGX_HTTP_LLMBROKER_CLAUDE_PDF,       /* data, title in value or NULL */
     NGX_HTTP_LLMBROKER_CLAUDE_TEXT_FILE, /* the same, data is plain text */
+    NGX_HTTP_LLMBROKER_CLAUDE_DOCUMENT,  /* of Bedrock: format in name, data,
+                                            title in id */
     NGX_HTTP_LLMBROKER_CLAUDE_TOOL_USE,  /* id, name (inner), data (JSON) */
     NGX_HTTP_LLMBROKER_CLAUDE_TOOL_RESULT  /* id, the next n blocks */
 } ngx_http_llmbroker_claude_kind_e;
@@ -159,9 +163,19 @@ typedef struct {
 } ngx_http_llmbroker_claude_tool_t;
 
 
-typedef struct {
+typedef struct ngx_http_llmbroker_claude_build_s
+    ngx_http_llmbroker_claude_build_t;
+
+/* adds a part of messages[i] that is no text to b->blocks; NGX_DECLINED: 400 */
+typedef ngx_int_t (*ngx_http_llmbroker_claude_media_pt)(
+    ngx_http_llmbroker_claude_build_t *b, ngx_uint_t i,
+    ngx_http_llmbroker_json_t *part);
+
+
+struct ngx_http_llmbroker_claude_build_s {
     ngx_http_llmbroker_exchange_t           *ex;
     const ngx_http_llmbroker_claude_model_t *model;
+    ngx_http_llmbroker_claude_media_pt       media;
     ngx_http_llmbroker_json_writer_t         w;
 
     ngx_array_t                              system;  /* of block_t */
@@ -195,7 +209,7 @@ typedef struct {
     unsigned                                 active:1;  /* it thinks */
     unsigned                                 single:1;  /* one tool a turn */
     unsigned                                 forced:1;  /* one it must */
-} ngx_http_llmbroker_claude_build_t;
+};
 
 
 /*
@@ -205,6 +219,10 @@ typedef struct {
  */
 ngx_int_t ngx_http_llmbroker_claude_abilities(ngx_pool_t *pool,
     ngx_http_llmbroker_target_t *target);
+
+/* the row of the models' table for a name; that of no Claude has no prefix */
+const ngx_http_llmbroker_claude_model_t *ngx_http_llmbroker_claude_find_model(
+    const ngx_str_t *name);
 
 /* the answer's state, made when it is first asked for; NULL: no memory */
 ngx_http_llmbroker_claude_t *ngx_http_llmbroker_claude_state(
@@ -235,6 +253,29 @@ ngx_int_t ngx_http_llmbroker_claude_block_stop(
     ngx_http_llmbroker_exchange_t *ex, ngx_http_llmbroker_claude_t *c);
 
 /*
+ * What blocks are made of; c->in says which is open.  A text, a thought and its
+ * signature; a source of the text, told when its block ends (P8); the call of
+ * a tool, whose id is the member "id_name" of the block (P5, P9, S3); a piece
+ * of the input of any other block (P6, S14); a block that is kept whole (P6).
+ */
+ngx_int_t ngx_http_llmbroker_claude_text(ngx_http_llmbroker_exchange_t *ex,
+    ngx_http_llmbroker_claude_t *c, ngx_str_t inner);
+ngx_int_t ngx_http_llmbroker_claude_think(ngx_http_llmbroker_exchange_t *ex,
+    ngx_http_llmbroker_claude_t *c, ngx_str_t inner);
+ngx_int_t ngx_http_llmbroker_claude_signature(
+    ngx_http_llmbroker_exchange_t *ex, ngx_http_llmbroker_claude_t *c,
+    ngx_str_t *inner);
+ngx_int_t ngx_http_llmbroker_claude_cite(ngx_http_llmbroker_exchange_t *ex,
+    ngx_http_llmbroker_claude_t *c, ngx_str_t *url, ngx_str_t *title);
+ngx_int_t ngx_http_llmbroker_claude_tool_use(ngx_http_llmbroker_exchange_t *ex,
+    ngx_http_llmbroker_claude_t *c, ngx_http_llmbroker_json_t *block,
+    const char *id_name);
+ngx_int_t ngx_http_llmbroker_claude_input(ngx_http_llmbroker_exchange_t *ex,
+    ngx_http_llmbroker_claude_t *c, ngx_str_t *inner);
+ngx_int_t ngx_http_llmbroker_claude_keep(ngx_http_llmbroker_exchange_t *ex,
+    ngx_http_llmbroker_claude_t *c, ngx_str_t *raw);
+
+/*
  * Tells what has no place in OpenAI's answer, as provider_specific_fields
  * (P6, P10); stop is what holds stop_reason and stop_sequence, or NULL.
  */
@@ -244,6 +285,24 @@ ngx_int_t ngx_http_llmbroker_claude_specific(
 
 /* ngx_http_llmbroker_dialect_t.build of the Claude dialect */
 ngx_int_t ngx_http_llmbroker_claude_build(ngx_http_llmbroker_exchange_t *ex);
+
+/* prepares *b, all of which is zero; media is for what is no text */
+ngx_int_t ngx_http_llmbroker_claude_init(ngx_http_llmbroker_claude_build_t *b,
+    ngx_http_llmbroker_exchange_t *ex,
+    ngx_http_llmbroker_claude_media_pt media);
+
+/*
+ * Steps of build(), in this order with the conversation between the first two:
+ * the number of answers and of tokens, thinking (R50-R56), sampling (R5-R7),
+ * stop sequences (R8).
+ */
+ngx_int_t ngx_http_llmbroker_claude_bounds(
+    ngx_http_llmbroker_claude_build_t *b);
+ngx_int_t ngx_http_llmbroker_claude_thinking(
+    ngx_http_llmbroker_claude_build_t *b);
+ngx_int_t ngx_http_llmbroker_claude_sampling(
+    ngx_http_llmbroker_claude_build_t *b);
+ngx_int_t ngx_http_llmbroker_claude_stop(ngx_http_llmbroker_claude_build_t *b);
 
 /* gathers b->system and b->blocks; the latter is not empty afterwards */
 ngx_int_t ngx_http_llmbroker_claude_conversation(
@@ -270,21 +329,22 @@ ngx_int_t ngx_http_llmbroker_claude_id(ngx_http_llmbroker_claude_build_t *b,
 ngx_int_t ngx_http_llmbroker_claude_function_id(
     ngx_http_llmbroker_claude_build_t *b, ngx_str_t *id);
 
-/* the members system and messages */
+/* the members system and messages; the text of a block of any kind of text */
 void ngx_http_llmbroker_claude_write_messages(
     ngx_http_llmbroker_claude_build_t *b);
+void ngx_http_llmbroker_claude_write_text(
+    ngx_http_llmbroker_claude_build_t *b,
+    ngx_http_llmbroker_claude_block_t *block);
 
 /* adds a block; NULL on a lack of memory */
 ngx_http_llmbroker_claude_block_t *ngx_http_llmbroker_claude_push(
     ngx_array_t *blocks, ngx_http_llmbroker_claude_kind_e kind,
     ngx_http_llmbroker_json_t *value);
 
-/* add an image_url or a file, a part of messages[i], to b->blocks */
-ngx_int_t ngx_http_llmbroker_claude_image(
+/* ngx_http_llmbroker_claude_media_pt of the Claude dialect */
+ngx_int_t ngx_http_llmbroker_claude_media(
     ngx_http_llmbroker_claude_build_t *b, ngx_uint_t i,
     ngx_http_llmbroker_json_t *part);
-ngx_int_t ngx_http_llmbroker_claude_file(ngx_http_llmbroker_claude_build_t *b,
-    ngx_uint_t i, ngx_http_llmbroker_json_t *part);
 
 /* the type of such a block, whose member's name is written, and its source */
 void ngx_http_llmbroker_claude_write_source(
@@ -299,6 +359,17 @@ ngx_int_t ngx_http_llmbroker_claude_tools(
 ngx_uint_t ngx_http_llmbroker_claude_has_tool(
     ngx_http_llmbroker_claude_build_t *b, ngx_str_t *name);
 
+/* 1 when a tool's input is to follow its schema strictly, else 0 (R61) */
+ngx_uint_t ngx_http_llmbroker_claude_strict(
+    ngx_http_llmbroker_claude_tool_t *tool);
+
+/* the schema of a tool's input, and the one made of "parameters" or NULL */
+void ngx_http_llmbroker_claude_write_parameters(
+    ngx_http_llmbroker_claude_build_t *b,
+    ngx_http_llmbroker_claude_tool_t *tool);
+void ngx_http_llmbroker_claude_write_schema(
+    ngx_http_llmbroker_claude_build_t *b, ngx_http_llmbroker_json_t *schema);
+
 /* the members tools and tool_choice */
 void ngx_http_llmbroker_claude_write_tools(
     ngx_http_llmbroker_claude_build_t *b);
@@ -307,10 +378,15 @@ void ngx_http_llmbroker_claude_write_tools(
 ngx_int_t ngx_http_llmbroker_claude_format(
     ngx_http_llmbroker_claude_build_t *b);
 
-/* the member format of output_config; the tool in place of it, if there is */
+/*
+ * The member format of output_config; the tool in place of it, if there is; the
+ * schema of that tool's input.
+ */
 void ngx_http_llmbroker_claude_write_format(
     ngx_http_llmbroker_claude_build_t *b);
 void ngx_http_llmbroker_claude_write_format_tool(
+    ngx_http_llmbroker_claude_build_t *b);
+void ngx_http_llmbroker_claude_write_format_schema(
     ngx_http_llmbroker_claude_build_t *b);
 
 /* a JSON Schema as Anthropic's strict decoding takes it (R72) */
@@ -320,6 +396,12 @@ void ngx_http_llmbroker_claude_write_strict(
 /* adds to the names of what was dropped */
 ngx_int_t ngx_http_llmbroker_claude_drop(ngx_http_llmbroker_claude_build_t *b,
     const char *name);
+
+/* the members thinking, if there is to be one, and effort */
+void ngx_http_llmbroker_claude_write_thinking(
+    ngx_http_llmbroker_claude_build_t *b);
+void ngx_http_llmbroker_claude_write_effort(
+    ngx_http_llmbroker_claude_build_t *b);
 
 /*
  * Members of an open object: a string; a value, unless it is absent or null;

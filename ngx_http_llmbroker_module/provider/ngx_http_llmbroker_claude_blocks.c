@@ -14,15 +14,6 @@
 #include "provider/ngx_http_llmbroker_claude.h"
 
 
-static ngx_int_t ngx_http_llmbroker_claude_tool_use(
-    ngx_http_llmbroker_exchange_t *ex, ngx_http_llmbroker_claude_t *c,
-    ngx_http_llmbroker_json_t *block);
-static ngx_int_t ngx_http_llmbroker_claude_text(
-    ngx_http_llmbroker_exchange_t *ex, ngx_http_llmbroker_claude_t *c,
-    ngx_str_t inner);
-static ngx_int_t ngx_http_llmbroker_claude_think(
-    ngx_http_llmbroker_exchange_t *ex, ngx_http_llmbroker_claude_t *c,
-    ngx_str_t inner);
 static ngx_int_t ngx_http_llmbroker_claude_citation(
     ngx_http_llmbroker_exchange_t *ex, ngx_http_llmbroker_claude_t *c,
     ngx_http_llmbroker_json_t *citation);
@@ -38,9 +29,6 @@ static ngx_int_t ngx_http_llmbroker_claude_json_text(
     ngx_http_llmbroker_json_t *v);
 static ngx_int_t ngx_http_llmbroker_claude_json_stop(
     ngx_http_llmbroker_exchange_t *ex, ngx_http_llmbroker_claude_t *c);
-static ngx_int_t ngx_http_llmbroker_claude_input(
-    ngx_http_llmbroker_exchange_t *ex, ngx_http_llmbroker_claude_t *c,
-    ngx_str_t *inner);
 static ngx_int_t ngx_http_llmbroker_claude_server(
     ngx_http_llmbroker_exchange_t *ex, ngx_http_llmbroker_claude_t *c,
     ngx_http_llmbroker_json_t *block);
@@ -49,9 +37,6 @@ static ngx_int_t ngx_http_llmbroker_claude_server_stop(
 static ngx_int_t ngx_http_llmbroker_claude_input_parse(
     ngx_http_llmbroker_exchange_t *ex, ngx_http_llmbroker_claude_t *c,
     ngx_http_llmbroker_json_t **root);
-static ngx_int_t ngx_http_llmbroker_claude_keep(
-    ngx_http_llmbroker_exchange_t *ex, ngx_http_llmbroker_claude_t *c,
-    ngx_str_t *raw);
 
 
 ngx_int_t
@@ -120,11 +105,9 @@ ngx_http_llmbroker_claude_block(ngx_http_llmbroker_exchange_t *ex,
 
         text = ngx_http_llmbroker_claude_inner(block, "signature");
 
-        if (ngx_http_llmbroker_text_append(ex->pool, &c->signature,
-                                             text.data, text.len)
-            != NGX_OK)
-        {
-            return NGX_ERROR;
+        rc = ngx_http_llmbroker_claude_signature(ex, c, &text);
+        if (rc != NGX_OK) {
+            return rc;
         }
 
         text = ngx_http_llmbroker_claude_inner(block, "thinking");
@@ -133,7 +116,7 @@ ngx_http_llmbroker_claude_block(ngx_http_llmbroker_exchange_t *ex,
     }
 
     if (ngx_http_llmbroker_json_is(type, "tool_use")) {
-        return ngx_http_llmbroker_claude_tool_use(ex, c, block);
+        return ngx_http_llmbroker_claude_tool_use(ex, c, block, "id");
     }
 
     c->in = NGX_HTTP_LLMBROKER_CLAUDE_IN_OTHER;
@@ -148,9 +131,10 @@ ngx_http_llmbroker_claude_block(ngx_http_llmbroker_exchange_t *ex,
 
 /* P5, S3 */
 
-static ngx_int_t
+ngx_int_t
 ngx_http_llmbroker_claude_tool_use(ngx_http_llmbroker_exchange_t *ex,
-    ngx_http_llmbroker_claude_t *c, ngx_http_llmbroker_json_t *block)
+    ngx_http_llmbroker_claude_t *c, ngx_http_llmbroker_json_t *block,
+    const char *id_name)
 {
     ngx_int_t                   rc;
     ngx_str_t                   id, name, inner;
@@ -159,7 +143,7 @@ ngx_http_llmbroker_claude_tool_use(ngx_http_llmbroker_exchange_t *ex,
     c->in = NGX_HTTP_LLMBROKER_CLAUDE_IN_TOOL;
     c->filled = 0;
 
-    id = ngx_http_llmbroker_claude_inner(block, "id");
+    id = ngx_http_llmbroker_claude_inner(block, id_name);
     name = ngx_http_llmbroker_claude_inner(block, "name");
 
     if (c->json_tool.len
@@ -233,15 +217,8 @@ ngx_http_llmbroker_claude_delta(ngx_http_llmbroker_exchange_t *ex,
     }
 
     if (ngx_http_llmbroker_json_is(type, "signature_delta")) {
-
-        if (c->signature.len > NGX_HTTP_LLMBROKER_CLAUDE_KEPT) {
-            return ngx_http_llmbroker_fault(ex, 0, NULL, NULL,
-                                   "The provider sent an endless signature.");
-        }
-
         text = ngx_http_llmbroker_claude_inner(delta, "signature");
-        return ngx_http_llmbroker_text_append(ex->pool, &c->signature,
-                                                text.data, text.len);
+        return ngx_http_llmbroker_claude_signature(ex, c, &text);
     }
 
     if (ngx_http_llmbroker_json_is(type, "citations_delta")) {
@@ -255,7 +232,7 @@ ngx_http_llmbroker_claude_delta(ngx_http_llmbroker_exchange_t *ex,
 }
 
 
-static ngx_int_t
+ngx_int_t
 ngx_http_llmbroker_claude_text(ngx_http_llmbroker_exchange_t *ex,
     ngx_http_llmbroker_claude_t *c, ngx_str_t inner)
 {
@@ -267,7 +244,7 @@ ngx_http_llmbroker_claude_text(ngx_http_llmbroker_exchange_t *ex,
 
 /* P7 */
 
-static ngx_int_t
+ngx_int_t
 ngx_http_llmbroker_claude_think(ngx_http_llmbroker_exchange_t *ex,
     ngx_http_llmbroker_claude_t *c, ngx_str_t inner)
 {
@@ -283,31 +260,56 @@ ngx_http_llmbroker_claude_think(ngx_http_llmbroker_exchange_t *ex,
 }
 
 
+ngx_int_t
+ngx_http_llmbroker_claude_signature(ngx_http_llmbroker_exchange_t *ex,
+    ngx_http_llmbroker_claude_t *c, ngx_str_t *inner)
+{
+    if (c->signature.len > NGX_HTTP_LLMBROKER_CLAUDE_KEPT) {
+        return ngx_http_llmbroker_fault(ex, 0, NULL, NULL,
+                               "The provider sent an endless signature.");
+    }
+
+    return ngx_http_llmbroker_text_append(ex->pool, &c->signature, inner->data,
+                                          inner->len);
+}
+
+
 /* P8: only what has an address can be told */
 
 static ngx_int_t
 ngx_http_llmbroker_claude_citation(ngx_http_llmbroker_exchange_t *ex,
     ngx_http_llmbroker_claude_t *c, ngx_http_llmbroker_json_t *citation)
 {
-    u_char                            *p;
-    size_t                             len;
-    ngx_str_t                          url, title;
-    ngx_http_llmbroker_json_t         *type;
-    ngx_http_llmbroker_text_t         *text;
+    ngx_str_t                   url, title;
+    ngx_http_llmbroker_json_t  *type;
 
     type = ngx_http_llmbroker_json_get(citation, "type");
 
-    if (!ngx_http_llmbroker_json_is(type, "web_search_result_location")
-        || c->citations.len > NGX_HTTP_LLMBROKER_CLAUDE_KEPT)
-    {
+    if (!ngx_http_llmbroker_json_is(type, "web_search_result_location")) {
         return NGX_OK;
     }
 
     url = ngx_http_llmbroker_claude_inner(citation, "url");
     title = ngx_http_llmbroker_claude_inner(citation, "title");
 
+    return ngx_http_llmbroker_claude_cite(ex, c, &url, &title);
+}
+
+
+ngx_int_t
+ngx_http_llmbroker_claude_cite(ngx_http_llmbroker_exchange_t *ex,
+    ngx_http_llmbroker_claude_t *c, ngx_str_t *url, ngx_str_t *title)
+{
+    u_char                     *p;
+    size_t                      len;
+    ngx_http_llmbroker_text_t  *text;
+
+    if (c->citations.len > NGX_HTTP_LLMBROKER_CLAUDE_KEPT) {
+        return NGX_OK;
+    }
+
     text = &c->citations;
-    len = sizeof("\"title\":\"\",\"url\":\"\"") + title.len + url.len;
+    len = sizeof("\"title\":\"\",\"url\":\"\"") + title->len + url->len;
 
     if (ngx_http_llmbroker_text_append(ex->pool, text, NULL, len)
         != NGX_OK)
@@ -316,7 +318,7 @@ ngx_http_llmbroker_claude_citation(ngx_http_llmbroker_exchange_t *ex,
     }
 
     p = ngx_sprintf(text->data + text->len - len,
-                    "\"title\":\"%V\",\"url\":\"%V\"", &title, &url);
+                    "\"title\":\"%V\",\"url\":\"%V\"", title, url);
     *p = '\0';
 
     return NGX_OK;
@@ -543,7 +545,7 @@ ngx_http_llmbroker_claude_json_stop(ngx_http_llmbroker_exchange_t *ex,
 
 /* of a block that is no tool of the client's */
 
-static ngx_int_t
+ngx_int_t
 ngx_http_llmbroker_claude_input(ngx_http_llmbroker_exchange_t *ex,
     ngx_http_llmbroker_claude_t *c, ngx_str_t *inner)
 {
@@ -698,7 +700,7 @@ ngx_http_llmbroker_claude_input_parse(ngx_http_llmbroker_exchange_t *ex,
 
 /* beyond what can be kept, the rest is left out */
 
-static ngx_int_t
+ngx_int_t
 ngx_http_llmbroker_claude_keep(ngx_http_llmbroker_exchange_t *ex,
     ngx_http_llmbroker_claude_t *c, ngx_str_t *raw)
 {

@@ -303,10 +303,23 @@ ngx_http_llmbroker_claude_write_format_tool(
     ngx_http_llmbroker_json_key(w, "description");
     ngx_http_llmbroker_json_text(w, "Gives the answer.");
     ngx_http_llmbroker_json_key(w, "input_schema");
+    ngx_http_llmbroker_claude_write_format_schema(b);
+    ngx_http_llmbroker_json_close(w);
+}
+
+
+void
+ngx_http_llmbroker_claude_write_format_schema(
+    ngx_http_llmbroker_claude_build_t *b)
+{
+    ngx_http_llmbroker_claude_t       *c;
+    ngx_http_llmbroker_json_writer_t  *w;
+
+    w = &b->w;
+    c = b->ex->state;
 
     if (b->schema && !c->wrapped) {
         ngx_http_llmbroker_json_raw(w, &b->schema->raw);
-        ngx_http_llmbroker_json_close(w);
         return;
     }
 
@@ -330,7 +343,6 @@ ngx_http_llmbroker_claude_write_format_tool(
         ngx_http_llmbroker_json_bool(w, 1);
     }
 
-    ngx_http_llmbroker_json_close(w);
     ngx_http_llmbroker_json_close(w);
 }
 

@@ -13,15 +13,44 @@
 #include "provider/ngx_http_llmbroker_params.h"
 
 
+static ngx_int_t ngx_http_llmbroker_claude_image(
+    ngx_http_llmbroker_claude_build_t *b, ngx_uint_t i,
+    ngx_http_llmbroker_json_t *part);
+static ngx_int_t ngx_http_llmbroker_claude_file(
+    ngx_http_llmbroker_claude_build_t *b, ngx_uint_t i,
+    ngx_http_llmbroker_json_t *part);
 static ngx_int_t ngx_http_llmbroker_claude_data_url(ngx_pool_t *pool,
     ngx_str_t *url, ngx_http_llmbroker_claude_block_t *block);
 static ngx_int_t ngx_http_llmbroker_claude_plain(ngx_pool_t *pool,
     ngx_str_t *data);
 
 
+ngx_int_t
+ngx_http_llmbroker_claude_media(ngx_http_llmbroker_claude_build_t *b,
+    ngx_uint_t i, ngx_http_llmbroker_json_t *part)
+{
+    ngx_http_llmbroker_json_t  *type;
+
+    type = ngx_http_llmbroker_json_get(part, "type");
+
+    if (ngx_http_llmbroker_json_is(type, "image_url")) {
+        return ngx_http_llmbroker_claude_image(b, i, part);
+    }
+
+    if (ngx_http_llmbroker_json_is(type, "file")) {
+        return ngx_http_llmbroker_claude_file(b, i, part);
+    }
+
+    return ngx_http_llmbroker_params_message(b->ex, "unsupported_value", i,
+                               "content",
+                               "This model does not support a part of the "
+                               "content.");
+}
+
+
 /* R34 */
 
-ngx_int_t
+static ngx_int_t
 ngx_http_llmbroker_claude_image(ngx_http_llmbroker_claude_build_t *b,
     ngx_uint_t i, ngx_http_llmbroker_json_t *part)
 {
@@ -78,7 +107,7 @@ ngx_http_llmbroker_claude_image(ngx_http_llmbroker_claude_build_t *b,
 
 /* R35 */
 
-ngx_int_t
+static ngx_int_t
 ngx_http_llmbroker_claude_file(ngx_http_llmbroker_claude_build_t *b,
     ngx_uint_t i, ngx_http_llmbroker_json_t *part)
 {
@@ -134,13 +163,11 @@ ngx_http_llmbroker_claude_file(ngx_http_llmbroker_claude_build_t *b,
 }
 
 
-/* data:TYPE[;PARAMETERS];base64,DATA */
-
 static ngx_int_t
 ngx_http_llmbroker_claude_data_url(ngx_pool_t *pool, ngx_str_t *url,
     ngx_http_llmbroker_claude_block_t *block)
 {
-    u_char      *p, *last, *comma, *end;
+    ngx_int_t    rc;
     ngx_str_t   *type;
     ngx_uint_t   i;
 
@@ -153,45 +180,16 @@ ngx_http_llmbroker_claude_data_url(ngx_pool_t *pool, ngx_str_t *url,
         ngx_null_string
     };
 
-    p = url->data;
-    last = p + url->len;
-
-    if (url->len < 5 || ngx_strncasecmp(p, (u_char *) "data:", 5) != 0) {
-        return NGX_DECLINED;
-    }
-
-    p += 5;
-
-    comma = ngx_strlchr(p, last, ',');
-
-    if (comma == NULL
-        || comma - p < 7
-        || ngx_strncasecmp(comma - 7, (u_char *) ";base64", 7) != 0)
-    {
-        return NGX_DECLINED;
-    }
-
-    end = ngx_strlchr(p, comma, ';');
     type = &block->name;
 
-    type->len = end - p;
-    type->data = ngx_pnalloc(pool, type->len);
-    if (type->data == NULL) {
-        return NGX_ERROR;
+    rc = ngx_http_llmbroker_text_data_url(pool, url, type, &block->data);
+    if (rc != NGX_OK) {
+        return rc;
     }
-
-    ngx_strlow(type->data, p, type->len);
-
-    block->data.data = comma + 1;
-    block->data.len = last - comma - 1;
 
     if (type->len > 5 && ngx_memcmp(type->data, "text/", 5) == 0) {
         block->kind = NGX_HTTP_LLMBROKER_CLAUDE_TEXT_FILE;
         return ngx_http_llmbroker_claude_plain(pool, &block->data);
-    }
-
-    if (type->len == 9 && ngx_memcmp(type->data, "image/jpg", 9) == 0) {
-        *type = types[0];
     }
 
     for (i = 0; types[i].len; i++) {

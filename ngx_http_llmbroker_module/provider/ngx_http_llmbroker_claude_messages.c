@@ -586,15 +586,8 @@ ngx_http_llmbroker_claude_part(ngx_http_llmbroker_claude_build_t *b,
                                             text)
              ? NGX_OK : NGX_ERROR;
 
-    } else if (ngx_http_llmbroker_json_is(type, "image_url")
-               && blocks == &b->blocks)
-    {
-        rc = ngx_http_llmbroker_claude_image(b, i, part);
-
-    } else if (ngx_http_llmbroker_json_is(type, "file")
-               && blocks == &b->blocks)
-    {
-        rc = ngx_http_llmbroker_claude_file(b, i, part);
+    } else if (blocks == &b->blocks) {
+        rc = b->media(b, i, part);
 
     } else {
         return ngx_http_llmbroker_params_message(b->ex, "unsupported_value", i,

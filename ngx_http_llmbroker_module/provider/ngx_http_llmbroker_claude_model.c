@@ -31,16 +31,14 @@
       NGX_HTTP_LLMBROKER_CLAUDE_ ## bit, NULL }
 
 
-static const ngx_http_llmbroker_claude_model_t *
-    ngx_http_llmbroker_claude_find_model(const ngx_str_t *name);
-
-
 /* the first prefix that fits; the last row is for what is no Claude */
 
 static const ngx_http_llmbroker_claude_model_t
     ngx_http_llmbroker_claude_models[] =
 {
     { ngx_string("claude-2"), 4096, NGX_HTTP_LLMBROKER_CLAUDE_OLD, 0 },
+
+    { ngx_string("claude-v"), 4096, NGX_HTTP_LLMBROKER_CLAUDE_OLD, 0 },
 
     { ngx_string("claude-instant"), 4096, NGX_HTTP_LLMBROKER_CLAUDE_OLD, 0 },
 
@@ -160,7 +158,7 @@ ngx_http_llmbroker_claude_abilities(ngx_pool_t *pool,
 
 /* other clouds put a vendor's or a region's name before the model's */
 
-static const ngx_http_llmbroker_claude_model_t *
+const ngx_http_llmbroker_claude_model_t *
 ngx_http_llmbroker_claude_find_model(const ngx_str_t *name)
 {
     size_t                                    len;

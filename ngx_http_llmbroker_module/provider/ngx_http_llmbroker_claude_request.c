@@ -14,19 +14,9 @@
 #include "provider/ngx_http_llmbroker_params.h"
 
 
-static ngx_int_t ngx_http_llmbroker_claude_init(
-    ngx_http_llmbroker_claude_build_t *b);
-static ngx_int_t ngx_http_llmbroker_claude_limits(
-    ngx_http_llmbroker_claude_build_t *b);
-static ngx_int_t ngx_http_llmbroker_claude_thinking(
-    ngx_http_llmbroker_claude_build_t *b);
 static ngx_int_t ngx_http_llmbroker_claude_effort(
     ngx_http_llmbroker_claude_build_t *b);
 static ngx_uint_t ngx_http_llmbroker_claude_forgot(
-    ngx_http_llmbroker_claude_build_t *b);
-static ngx_int_t ngx_http_llmbroker_claude_sampling(
-    ngx_http_llmbroker_claude_build_t *b);
-static ngx_int_t ngx_http_llmbroker_claude_stop(
     ngx_http_llmbroker_claude_build_t *b);
 static ngx_int_t ngx_http_llmbroker_claude_account(
     ngx_http_llmbroker_claude_build_t *b);
@@ -41,11 +31,7 @@ static ngx_int_t ngx_http_llmbroker_claude_write(
     ngx_http_llmbroker_claude_build_t *b);
 static void ngx_http_llmbroker_claude_write_options(
     ngx_http_llmbroker_claude_build_t *b);
-static void ngx_http_llmbroker_claude_write_thinking(
-    ngx_http_llmbroker_claude_build_t *b);
 static void ngx_http_llmbroker_claude_write_config(
-    ngx_http_llmbroker_claude_build_t *b);
-static void ngx_http_llmbroker_claude_write_effort(
     ngx_http_llmbroker_claude_build_t *b);
 
 
@@ -112,7 +98,7 @@ ngx_http_llmbroker_claude_build(ngx_http_llmbroker_exchange_t *ex)
      */
 
     static const step_pt  steps[] = {
-        ngx_http_llmbroker_claude_limits,
+        ngx_http_llmbroker_claude_bounds,
         ngx_http_llmbroker_claude_conversation,
         ngx_http_llmbroker_claude_thinking,
         ngx_http_llmbroker_claude_sampling,
@@ -137,9 +123,9 @@ ngx_http_llmbroker_claude_build(ngx_http_llmbroker_exchange_t *ex)
         return NGX_ERROR;
     }
 
-    b->ex = ex;
-
-    if (ngx_http_llmbroker_claude_init(b) != NGX_OK) {
+    if (ngx_http_llmbroker_claude_init(b, ex, ngx_http_llmbroker_claude_media)
+        != NGX_OK)
+    {
         return NGX_ERROR;
     }
 
@@ -154,14 +140,17 @@ ngx_http_llmbroker_claude_build(ngx_http_llmbroker_exchange_t *ex)
 }
 
 
-static ngx_int_t
-ngx_http_llmbroker_claude_init(ngx_http_llmbroker_claude_build_t *b)
+ngx_int_t
+ngx_http_llmbroker_claude_init(ngx_http_llmbroker_claude_build_t *b,
+    ngx_http_llmbroker_exchange_t *ex, ngx_http_llmbroker_claude_media_pt media)
 {
     ngx_pool_t  *pool;
 
-    pool = b->ex->pool;
+    pool = ex->pool;
 
-    b->model = b->ex->target->abilities;
+    b->ex = ex;
+    b->model = ex->target->abilities;
+    b->media = media;
 
     if (ngx_array_init(&b->system, pool, 1,
                        sizeof(ngx_http_llmbroker_claude_block_t))
@@ -187,8 +176,8 @@ ngx_http_llmbroker_claude_init(ngx_http_llmbroker_claude_build_t *b)
 }
 
 
-static ngx_int_t
-ngx_http_llmbroker_claude_limits(ngx_http_llmbroker_claude_build_t *b)
+ngx_int_t
+ngx_http_llmbroker_claude_bounds(ngx_http_llmbroker_claude_build_t *b)
 {
     ngx_int_t                       rc;
     ngx_http_llmbroker_json_t      *v;
@@ -234,7 +223,7 @@ ngx_http_llmbroker_claude_limits(ngx_http_llmbroker_claude_build_t *b)
 
 /* R50-R56: whether and how the model is to think */
 
-static ngx_int_t
+ngx_int_t
 ngx_http_llmbroker_claude_thinking(ngx_http_llmbroker_claude_build_t *b)
 {
     ngx_int_t                   rc;
@@ -377,7 +366,7 @@ ngx_http_llmbroker_claude_forgot(ngx_http_llmbroker_claude_build_t *b)
 
 /* R5, R6, R7 */
 
-static ngx_int_t
+ngx_int_t
 ngx_http_llmbroker_claude_sampling(ngx_http_llmbroker_claude_build_t *b)
 {
     ngx_int_t    rc;
@@ -450,7 +439,7 @@ ngx_http_llmbroker_claude_sampling(ngx_http_llmbroker_claude_build_t *b)
 
 /* R8 */
 
-static ngx_int_t
+ngx_int_t
 ngx_http_llmbroker_claude_stop(ngx_http_llmbroker_claude_build_t *b)
 {
     ngx_http_llmbroker_json_t  *v, *last, **stop;
@@ -810,7 +799,7 @@ ngx_http_llmbroker_claude_write_options(ngx_http_llmbroker_claude_build_t *b)
 }
 
 
-static void
+void
 ngx_http_llmbroker_claude_write_thinking(ngx_http_llmbroker_claude_build_t *b)
 {
     ngx_http_llmbroker_json_t         *v;
@@ -903,7 +892,7 @@ ngx_http_llmbroker_claude_write_config(ngx_http_llmbroker_claude_build_t *b)
 }
 
 
-static void
+void
 ngx_http_llmbroker_claude_write_effort(ngx_http_llmbroker_claude_build_t *b)
 {
     const char  *effort;

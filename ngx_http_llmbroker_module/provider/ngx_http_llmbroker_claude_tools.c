@@ -41,10 +41,6 @@ static ngx_int_t ngx_http_llmbroker_claude_tool_name(
 static void ngx_http_llmbroker_claude_write_tool(
     ngx_http_llmbroker_claude_build_t *b,
     ngx_http_llmbroker_claude_tool_t *tool);
-static void ngx_http_llmbroker_claude_write_input(
-    ngx_http_llmbroker_claude_build_t *b);
-static void ngx_http_llmbroker_claude_write_schema(
-    ngx_http_llmbroker_claude_build_t *b, ngx_http_llmbroker_json_t *schema);
 static void ngx_http_llmbroker_claude_write_search(
     ngx_http_llmbroker_claude_build_t *b);
 
@@ -605,6 +601,7 @@ ngx_http_llmbroker_claude_write_tools(ngx_http_llmbroker_claude_build_t *b)
     for (i = 0; i < b->called.nelts; i++) {
         ngx_http_llmbroker_json_open(w);
         ngx_http_llmbroker_claude_write_inner(b, "name", name[i]);
+        ngx_http_llmbroker_json_key(w, "input_schema");
         ngx_http_llmbroker_claude_write_schema(b, NULL);
         ngx_http_llmbroker_json_close(w);
     }
@@ -656,21 +653,13 @@ ngx_http_llmbroker_claude_write_tool(ngx_http_llmbroker_claude_build_t *b,
     v = ngx_http_llmbroker_json_get(tool->function, "description");
     ngx_http_llmbroker_claude_write_raw(b, "description", v);
 
-    v = ngx_http_llmbroker_json_get_type(tool->function, "parameters",
-                                         NGX_HTTP_LLMBROKER_JSON_OBJECT);
-
-    if (tool->custom) {
-        ngx_http_llmbroker_claude_write_input(b);
-
-    } else if (tool->strict && v && v->n) {
+    if (ngx_http_llmbroker_claude_strict(tool)) {
         ngx_http_llmbroker_json_key(w, "strict");
         ngx_http_llmbroker_json_bool(w, 1);
-        ngx_http_llmbroker_json_key(w, "input_schema");
-        ngx_http_llmbroker_claude_write_strict(b, v);
-
-    } else {
-        ngx_http_llmbroker_claude_write_schema(b, v);
     }
+
+    ngx_http_llmbroker_json_key(w, "input_schema");
+    ngx_http_llmbroker_claude_write_parameters(b, tool);
 
     v = ngx_http_llmbroker_json_get(tool->tool, "cache_control");
     ngx_http_llmbroker_claude_write_cache(b, v);
@@ -679,23 +668,49 @@ ngx_http_llmbroker_claude_write_tool(ngx_http_llmbroker_claude_build_t *b,
 }
 
 
-/* R62: a custom tool's input is text */
-
-static void
-ngx_http_llmbroker_claude_write_input(ngx_http_llmbroker_claude_build_t *b)
+ngx_uint_t
+ngx_http_llmbroker_claude_strict(ngx_http_llmbroker_claude_tool_t *tool)
 {
-    static ngx_str_t  schema =
+    ngx_http_llmbroker_json_t  *v;
+
+    v = ngx_http_llmbroker_json_get_type(tool->function, "parameters",
+                                         NGX_HTTP_LLMBROKER_JSON_OBJECT);
+
+    return tool->strict && !tool->custom && v && v->n;
+}
+
+
+void
+ngx_http_llmbroker_claude_write_parameters(
+    ngx_http_llmbroker_claude_build_t *b,
+    ngx_http_llmbroker_claude_tool_t *tool)
+{
+    ngx_http_llmbroker_json_t  *v;
+
+    /* R62: a custom tool's input is text */
+
+    static ngx_str_t  input =
         ngx_string("{\"type\":\"object\",\"properties\":{\"input\":"
                    "{\"type\":\"string\"}},\"required\":[\"input\"]}");
 
-    ngx_http_llmbroker_json_key(&b->w, "input_schema");
-    ngx_http_llmbroker_json_raw(&b->w, &schema);
+    v = ngx_http_llmbroker_json_get_type(tool->function, "parameters",
+                                         NGX_HTTP_LLMBROKER_JSON_OBJECT);
+
+    if (tool->custom) {
+        ngx_http_llmbroker_json_raw(&b->w, &input);
+
+    } else if (ngx_http_llmbroker_claude_strict(tool)) {
+        ngx_http_llmbroker_claude_write_strict(b, v);
+
+    } else {
+        ngx_http_llmbroker_claude_write_schema(b, v);
+    }
 }
 
 
 /* R60 */
 
-static void
+void
 ngx_http_llmbroker_claude_write_schema(ngx_http_llmbroker_claude_build_t *b,
     ngx_http_llmbroker_json_t *schema)
 {
@@ -705,11 +720,10 @@ ngx_http_llmbroker_claude_write_schema(ngx_http_llmbroker_claude_build_t *b,
     w = &b->w;
 
     if (ngx_http_llmbroker_json_get(schema, "type")) {
-        ngx_http_llmbroker_claude_write_raw(b, "input_schema", schema);
+        ngx_http_llmbroker_json_raw(w, &schema->raw);
         return;
     }
 
-    ngx_http_llmbroker_json_key(w, "input_schema");
     ngx_http_llmbroker_json_open(w);
     ngx_http_llmbroker_json_key(w, "type");
     ngx_http_llmbroker_json_text(w, "object");

@@ -26,9 +26,6 @@ static void ngx_http_llmbroker_claude_write_result(
     ngx_http_llmbroker_claude_block_t *block);
 static ngx_uint_t ngx_http_llmbroker_claude_bare(
     ngx_http_llmbroker_claude_block_t *block);
-static void ngx_http_llmbroker_claude_write_text(
-    ngx_http_llmbroker_claude_build_t *b,
-    ngx_http_llmbroker_claude_block_t *block);
 
 
 static void
@@ -281,7 +278,7 @@ ngx_http_llmbroker_claude_bare(ngx_http_llmbroker_claude_block_t *block)
 }
 
 
-static void
+void
 ngx_http_llmbroker_claude_write_text(ngx_http_llmbroker_claude_build_t *b,
     ngx_http_llmbroker_claude_block_t *block)
 {

@@ -31,8 +31,6 @@ static ngx_int_t ngx_http_llmbroker_gemini_file(
     ngx_http_llmbroker_json_t *file);
 static ngx_int_t ngx_http_llmbroker_gemini_url(
     ngx_http_llmbroker_gemini_build_t *b, ngx_str_t *url, ngx_uint_t bare);
-static ngx_int_t ngx_http_llmbroker_gemini_data_url(ngx_pool_t *pool,
-    ngx_str_t *url, ngx_http_llmbroker_gemini_part_t *part);
 static void ngx_http_llmbroker_gemini_extension(ngx_str_t *url,
     ngx_str_t *mime);
 static ngx_uint_t ngx_http_llmbroker_gemini_mime(
@@ -235,6 +233,7 @@ static ngx_int_t
 ngx_http_llmbroker_gemini_url(ngx_http_llmbroker_gemini_build_t *b,
     ngx_str_t *url, ngx_uint_t bare)
 {
+    ngx_int_t                          rc;
     ngx_http_llmbroker_gemini_part_t  *part;
 
     part = ngx_http_llmbroker_gemini_push(&b->parts,
@@ -261,60 +260,10 @@ ngx_http_llmbroker_gemini_url(ngx_http_llmbroker_gemini_build_t *b,
         return NGX_OK;
     }
 
-    return ngx_http_llmbroker_gemini_data_url(b->ex->pool, url, part);
-}
+    rc = ngx_http_llmbroker_text_data_url(b->ex->pool, url, &part->name,
+                                          &part->data);
 
-
-/* data:TYPE[;PARAMETERS];base64,DATA */
-
-static ngx_int_t
-ngx_http_llmbroker_gemini_data_url(ngx_pool_t *pool, ngx_str_t *url,
-    ngx_http_llmbroker_gemini_part_t *part)
-{
-    u_char  *p, *last, *comma, *end;
-
-    p = url->data;
-    last = p + url->len;
-
-    if (url->len < 5 || ngx_strncasecmp(p, (u_char *) "data:", 5) != 0) {
-        return NGX_DECLINED;
-    }
-
-    p += 5;
-
-    comma = ngx_strlchr(p, last, ',');
-
-    if (comma == NULL
-        || comma - p < 7
-        || ngx_strncasecmp(comma - 7, (u_char *) ";base64", 7) != 0)
-    {
-        return NGX_DECLINED;
-    }
-
-    end = ngx_strlchr(p, comma, ';');
-
-    if (end == p) {
-        return NGX_DECLINED;
-    }
-
-    part->name.len = end - p;
-    part->name.data = ngx_pnalloc(pool, part->name.len);
-    if (part->name.data == NULL) {
-        return NGX_ERROR;
-    }
-
-    ngx_strlow(part->name.data, p, part->name.len);
-
-    if (part->name.len == 9
-        && ngx_memcmp(part->name.data, "image/jpg", 9) == 0)
-    {
-        ngx_str_set(&part->name, "image/jpeg");
-    }
-
-    part->data.data = comma + 1;
-    part->data.len = last - comma - 1;
-
-    return NGX_OK;
+    return (rc == NGX_OK && part->name.len == 0) ? NGX_DECLINED : rc;
 }
 
 

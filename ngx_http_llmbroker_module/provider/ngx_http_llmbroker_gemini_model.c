@@ -173,12 +173,9 @@ static ngx_int_t
 ngx_http_llmbroker_gemini_path(ngx_pool_t *pool,
     ngx_http_llmbroker_target_t *target, ngx_str_t *path, const char *method)
 {
-    u_char      *p, c;
-    size_t       i;
+    u_char      *p;
     ngx_str_t   *model;
     const char  *folder;
-
-    static const u_char  hex[] = "0123456789ABCDEF";
 
     model = &target->model;
     folder = "/models/";
@@ -200,23 +197,8 @@ ngx_http_llmbroker_gemini_path(ngx_pool_t *pool,
     p = ngx_cpymem(p, target->base_path.data, target->base_path.len);
     p = ngx_cpymem(p, folder, ngx_strlen(folder));
 
-    for (i = 0; i < model->len; i++) {
-        c = model->data[i];
-
-        if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z')
-            || (c >= '0' && c <= '9')
-            || c == '-' || c == '.' || c == '_' || c == '~' || c == '@'
-            || (c == '/' && folder[1] == '\0'))
-        {
-            *p++ = c;
-
-        } else {
-            *p++ = '%';
-            *p++ = hex[c >> 4];
-            *p++ = hex[c & 0xf];
-        }
-    }
-
+    p = ngx_http_llmbroker_text_escape(p, model,
+                                       folder[1] == '\0' ? "@/" : "@");
     p = ngx_cpymem(p, method, ngx_strlen(method));
 
     path->len = p - path->data;

@@ -143,3 +143,78 @@ ngx_http_llmbroker_text_points(ngx_str_t *inner)
 
     return n;
 }
+
+
+ngx_int_t
+ngx_http_llmbroker_text_data_url(ngx_pool_t *pool, ngx_str_t *url,
+    ngx_str_t *type, ngx_str_t *data)
+{
+    u_char  *p, *last, *comma, *end;
+
+    p = url->data;
+    last = p + url->len;
+
+    if (url->len < 5 || ngx_strncasecmp(p, (u_char *) "data:", 5) != 0) {
+        return NGX_DECLINED;
+    }
+
+    p += 5;
+
+    comma = ngx_strlchr(p, last, ',');
+
+    if (comma == NULL
+        || comma - p < 7
+        || ngx_strncasecmp(comma - 7, (u_char *) ";base64", 7) != 0)
+    {
+        return NGX_DECLINED;
+    }
+
+    end = ngx_strlchr(p, comma, ';');
+
+    type->len = end - p;
+    type->data = ngx_pnalloc(pool, type->len);
+    if (type->data == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_strlow(type->data, p, type->len);
+
+    if (type->len == 9 && ngx_memcmp(type->data, "image/jpg", 9) == 0) {
+        ngx_str_set(type, "image/jpeg");
+    }
+
+    data->data = comma + 1;
+    data->len = last - comma - 1;
+
+    return NGX_OK;
+}
+
+
+u_char *
+ngx_http_llmbroker_text_escape(u_char *dst, const ngx_str_t *text,
+    const char *keep)
+{
+    u_char  c;
+    size_t  i;
+
+    static const u_char  hex[] = "0123456789ABCDEF";
+
+    for (i = 0; i < text->len; i++) {
+        c = text->data[i];
+
+        if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z')
+            || (c >= '0' && c <= '9')
+            || c == '-' || c == '.' || c == '_' || c == '~'
+            || (c && ngx_strchr(keep, c)))
+        {
+            *dst++ = c;
+
+        } else {
+            *dst++ = '%';
+            *dst++ = hex[c >> 4];
+            *dst++ = hex[c & 0xf];
+        }
+    }
+
+    return dst;
+}

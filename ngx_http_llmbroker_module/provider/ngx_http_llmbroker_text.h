@@ -38,5 +38,25 @@ ngx_int_t ngx_http_llmbroker_text_quote(ngx_pool_t *pool, ngx_str_t *raw,
 /* the code points of the inside of a JSON string, escapes considered */
 ngx_uint_t ngx_http_llmbroker_text_points(ngx_str_t *inner);
 
+/*
+ * Reads "data:TYPE[;PARAMETERS];base64,DATA".
+ *
+ * type:  set to the media type in lower case, of the right spelling for JPEG;
+ *        may be empty; from pool
+ * data:  set to what stands behind the comma, in url
+ *
+ * Return: NGX_OK; NGX_DECLINED when it is no such URL; NGX_ERROR.
+ */
+ngx_int_t ngx_http_llmbroker_text_data_url(ngx_pool_t *pool, ngx_str_t *url,
+    ngx_str_t *type, ngx_str_t *data);
+
+/*
+ * Copies a text as a part of a path: all but letters, digits, "-", ".", "_",
+ * "~" and the characters in "keep" become "%XX".  dst has room for three times
+ * its length.  Return: the byte after the last one written.
+ */
+u_char *ngx_http_llmbroker_text_escape(u_char *dst, const ngx_str_t *text,
+    const char *keep);
+
 
 #endif /* _NGX_HTTP_LLMBROKER_TEXT_H_INCLUDED_ */
