@@ -30,6 +30,8 @@ static ngx_int_t ngx_http_llmbroker_qwen_header(
 static ngx_int_t ngx_http_llmbroker_qwen_frame(
     ngx_http_llmbroker_exchange_t *ex, ngx_http_llmbroker_json_t *root,
     ngx_uint_t whole);
+static ngx_uint_t ngx_http_llmbroker_qwen_only_usage(
+    ngx_http_llmbroker_json_t *root);
 static ngx_int_t ngx_http_llmbroker_qwen_told(
     ngx_http_llmbroker_exchange_t *ex, ngx_uint_t n,
     ngx_http_llmbroker_json_t *choice, ngx_http_llmbroker_json_t *message,
@@ -185,7 +187,8 @@ ngx_http_llmbroker_qwen_frame(ngx_http_llmbroker_exchange_t *ex,
 
     v = ngx_http_llmbroker_json_get(root, "code");
 
-    if (output == NULL
+    if ((output == NULL
+         && (whole || !ngx_http_llmbroker_qwen_only_usage(root)))
         || (choices == NULL && ngx_http_llmbroker_json_inner(v).len))
     {
         return ngx_http_llmbroker_qwen_failed(ex, root);
@@ -210,7 +213,7 @@ ngx_http_llmbroker_qwen_frame(ngx_http_llmbroker_exchange_t *ex,
     if (choices == NULL) {
         v = ngx_http_llmbroker_json_get(output, "text");
 
-        if (v == NULL || v->type == NGX_HTTP_LLMBROKER_JSON_NULL) {
+        if (whole && (v == NULL || v->type == NGX_HTTP_LLMBROKER_JSON_NULL)) {
             return NGX_OK;
         }
 
@@ -246,6 +249,20 @@ ngx_http_llmbroker_qwen_frame(ngx_http_llmbroker_exchange_t *ex,
     }
 
     return NGX_OK;
+}
+
+
+/* 1 when a frame has the usage, and no error, to tell */
+
+static ngx_uint_t
+ngx_http_llmbroker_qwen_only_usage(ngx_http_llmbroker_json_t *root)
+{
+    return ngx_http_llmbroker_json_get_type(root, "usage",
+                                            NGX_HTTP_LLMBROKER_JSON_OBJECT)
+           && ngx_http_llmbroker_json_get(root, "error") == NULL
+           && ngx_http_llmbroker_json_inner(
+                            ngx_http_llmbroker_json_get(root, "message")).len
+              == 0;
 }
 
 
@@ -311,6 +328,7 @@ ngx_http_llmbroker_qwen_start(ngx_http_llmbroker_exchange_t *ex,
 {
     u_char                            *p;
     ngx_str_t                          id, name;
+    const char                        *prefix;
     ngx_http_llmbroker_json_t         *v;
     ngx_http_llmbroker_qwen_t         *q;
     ngx_http_llmbroker_qwen_choice_t  *c;
@@ -349,12 +367,15 @@ ngx_http_llmbroker_qwen_start(ngx_http_llmbroker_exchange_t *ex,
         return NGX_ERROR;
     }
 
-    p = ngx_sprintf(name.data, "%s%V",
-                    ex->call == NGX_HTTP_LLMBROKER_COMPLETIONS
-                    ? "cmpl-" : "chatcmpl-",
-                    &id);
+    prefix = (ex->call == NGX_HTTP_LLMBROKER_COMPLETIONS) ? "cmpl-"
+                                                          : "chatcmpl-";
+
+    p = ngx_sprintf(name.data, "%s%V", prefix, &id);
 
     name.len = p - name.data;
+
+    q->id.len = id.len;
+    q->id.data = p - id.len;
 
     return ngx_http_llmbroker_answer_start(ex, &name, NULL, NULL);
 }
@@ -606,7 +627,7 @@ ngx_http_llmbroker_qwen_usage(ngx_http_llmbroker_exchange_t *ex,
 
     u->completion = n;
 
-    if (choices && choices->n != 1) {
+    if (choices ? choices->n != 1 : q->choices.nelts > 1) {
         return NGX_OK;
     }
 

@@ -110,6 +110,7 @@ typedef struct {
 /* of an answer */
 typedef struct {
     ngx_array_t                          choices; /* of qwen_choice_t */
+    ngx_str_t                            id;      /* inner: request_id */
     ngx_http_llmbroker_qwen_mode_e       mode;
     ngx_uint_t                           grown;   /* frames in a row that */
     ngx_uint_t                           same;    /* speak for a mode */

@@ -164,7 +164,11 @@ ngx_http_llmbroker_qwen_kind(ngx_http_llmbroker_json_t *part,
 
         *value = ngx_http_llmbroker_json_get(part, kind->member);
 
-        if (kind->inside) {
+        /* some clients write the address itself */
+
+        if (kind->inside && *value
+            && (*value)->type != NGX_HTTP_LLMBROKER_JSON_STRING)
+        {
             *value = ngx_http_llmbroker_json_get(*value, kind->inside);
         }
 

@@ -30,6 +30,8 @@ static ngx_http_llmbroker_qwen_choice_t *ngx_http_llmbroker_qwen_get(
 static ngx_int_t ngx_http_llmbroker_qwen_keep(
     ngx_http_llmbroker_exchange_t *ex, ngx_uint_t n, ngx_str_t *name,
     ngx_str_t *raw);
+static ngx_uint_t ngx_http_llmbroker_qwen_more(
+    ngx_http_llmbroker_json_t *part);
 static ngx_uint_t ngx_http_llmbroker_qwen_listed(const char **names,
     ngx_str_t *name);
 static ngx_uint_t ngx_http_llmbroker_qwen_nothing(
@@ -59,6 +61,15 @@ static const char  *ngx_http_llmbroker_qwen_known[] = {
 };
 
 
+/* of a part that is text: told as such */
+
+static const char  *ngx_http_llmbroker_qwen_said[] = {
+    "text",
+    "type",
+    NULL
+};
+
+
 /* of an usage */
 
 static const char  *ngx_http_llmbroker_qwen_counted[] = {
@@ -76,9 +87,16 @@ ngx_http_llmbroker_qwen_part(ngx_http_llmbroker_exchange_t *ex, ngx_uint_t n,
     ngx_http_llmbroker_json_t *part, ngx_uint_t whole)
 {
     ngx_str_t                          before, after, raw;
-    ngx_http_llmbroker_json_t         *v;
+    ngx_http_llmbroker_json_t         *v, *text;
     ngx_http_llmbroker_text_t         *list;
     ngx_http_llmbroker_qwen_choice_t  *c;
+
+    text = ngx_http_llmbroker_json_get_type(part, "text",
+                                            NGX_HTTP_LLMBROKER_JSON_STRING);
+
+    if (text && !ngx_http_llmbroker_qwen_more(part)) {
+        return NGX_OK;
+    }
 
     c = ngx_http_llmbroker_qwen_get(ex, n);
 
@@ -110,6 +128,12 @@ ngx_http_llmbroker_qwen_part(ngx_http_llmbroker_exchange_t *ex, ngx_uint_t n,
         if (c->nparts++ == NGX_HTTP_LLMBROKER_QWEN_PARTS
             || list->len + raw.len > NGX_HTTP_LLMBROKER_QWEN_PARTS_SIZE)
         {
+            c->nparts = NGX_HTTP_LLMBROKER_QWEN_PARTS;
+
+            if (text) {
+                return NGX_OK;
+            }
+
             return ngx_http_llmbroker_fault(ex, 0, NULL, NULL,
                                    "The provider answered with too many "
                                    "parts.");
@@ -240,6 +264,27 @@ ngx_http_llmbroker_qwen_keep(ngx_http_llmbroker_exchange_t *ex, ngx_uint_t n,
 
     return ngx_http_llmbroker_text_append(ex->pool, &extra->raw, raw->data,
                                           raw->len);
+}
+
+
+/* 1 when a part has more than its text */
+
+static ngx_uint_t
+ngx_http_llmbroker_qwen_more(ngx_http_llmbroker_json_t *part)
+{
+    ngx_http_llmbroker_json_t  *v;
+
+    for (v = part->child; v; v = v->next) {
+
+        if (!ngx_http_llmbroker_qwen_listed(ngx_http_llmbroker_qwen_said,
+                                            &v->key)
+            && v->type != NGX_HTTP_LLMBROKER_JSON_NULL)
+        {
+            return 1;
+        }
+    }
+
+    return 0;
 }
 
 

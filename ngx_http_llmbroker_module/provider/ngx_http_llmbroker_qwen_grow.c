@@ -71,6 +71,9 @@ static ngx_int_t ngx_http_llmbroker_qwen_name(
     ngx_str_t *inner);
 static ngx_int_t ngx_http_llmbroker_qwen_open(
     ngx_http_llmbroker_exchange_t *ex, ngx_uint_t n, ngx_uint_t last);
+static ngx_int_t ngx_http_llmbroker_qwen_call_id(
+    ngx_http_llmbroker_exchange_t *ex, ngx_uint_t n, ngx_uint_t i,
+    ngx_str_t *id);
 static ngx_int_t ngx_http_llmbroker_qwen_hold_probs(
     ngx_http_llmbroker_exchange_t *ex, ngx_http_llmbroker_qwen_choice_t *c,
     ngx_http_llmbroker_json_t *logprobs, ngx_http_llmbroker_json_t *content);
@@ -561,11 +564,27 @@ ngx_http_llmbroker_qwen_call(ngx_http_llmbroker_exchange_t *ex, ngx_uint_t n,
 
     v = ngx_http_llmbroker_json_get(function, "arguments");
 
-    if (v == NULL || v->type != NGX_HTTP_LLMBROKER_JSON_STRING) {
+    if (v == NULL) {
         return NGX_OK;
     }
 
-    inner = ngx_http_llmbroker_json_inner(v);
+    if (v->type == NGX_HTTP_LLMBROKER_JSON_OBJECT) {
+
+        /* OpenAI's arguments are a text */
+
+        if (ngx_http_llmbroker_text_quote(ngx_http_llmbroker_qwen_pool(ex),
+                                          &v->raw, &inner)
+            != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+
+    } else if (v->type == NGX_HTTP_LLMBROKER_JSON_STRING) {
+        inner = ngx_http_llmbroker_json_inner(v);
+
+    } else {
+        return NGX_OK;
+    }
 
     return ngx_http_llmbroker_qwen_piece(&place, &inner, whole);
 }
@@ -670,12 +689,50 @@ ngx_http_llmbroker_qwen_open(ngx_http_llmbroker_exchange_t *ex, ngx_uint_t n,
         name.len = tool[c->opened].name.len;
         name.data = tool[c->opened].name.data;
 
+        if (tool[c->opened].id.len == 0
+            && ngx_http_llmbroker_qwen_call_id(ex, n, c->opened,
+                                               &tool[c->opened].id)
+               != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+
         rc = ngx_http_llmbroker_answer_tool(ex, n, c->opened,
                                             &tool[c->opened].id, &name);
         if (rc != NGX_OK) {
             return rc;
         }
     }
+
+    return NGX_OK;
+}
+
+
+/*
+ * Older models do not name their calls: a name that differs from answer to
+ * answer, by which a client tells the results apart.
+ */
+
+static ngx_int_t
+ngx_http_llmbroker_qwen_call_id(ngx_http_llmbroker_exchange_t *ex,
+    ngx_uint_t n, ngx_uint_t i, ngx_str_t *id)
+{
+    u_char                     *p;
+    ngx_http_llmbroker_qwen_t  *q;
+
+    q = ex->state;
+
+    p = ngx_pnalloc(ex->pool, sizeof("call___") + q->id.len
+                              + 2 * NGX_INT_T_LEN);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    id->data = p;
+
+    p = ngx_sprintf(p, "call_%V%s%ui_%ui", &q->id, q->id.len ? "_" : "", n, i);
+
+    id->len = p - id->data;
 
     return NGX_OK;
 }

@@ -488,7 +488,7 @@ ngx_http_llmbroker_qwen_write_thinking(ngx_http_llmbroker_exchange_t *ex,
 {
     ngx_int_t                               rc, budget;
     ngx_str_t                               name;
-    ngx_http_llmbroker_json_t              *effort, *enable;
+    ngx_http_llmbroker_json_t              *effort, *enable, *own;
     const ngx_http_llmbroker_qwen_model_t  *model;
 
     effort = NULL;
@@ -528,9 +528,15 @@ ngx_http_llmbroker_qwen_write_thinking(ngx_http_llmbroker_exchange_t *ex,
 
     ngx_http_llmbroker_json_key(w, "enable_thinking");
 
+    own = ngx_http_llmbroker_json_get(ex->request, "thinking_budget");
+
+    if (own && own->type == NGX_HTTP_LLMBROKER_JSON_NULL) {
+        own = NULL;
+    }
+
     if (ngx_http_llmbroker_json_is(effort, "none")) {
         ngx_http_llmbroker_json_bool(w, 0);
-        return NGX_OK;
+        return own ? ngx_http_llmbroker_dropped(ex, &own->key) : NGX_OK;
     }
 
     ngx_http_llmbroker_json_bool(w, 1);
@@ -543,13 +549,14 @@ ngx_http_llmbroker_qwen_write_thinking(ngx_http_llmbroker_exchange_t *ex,
                                "The value of the parameter is unknown.");
     }
 
-    if (ngx_http_llmbroker_json_get(ex->request, "thinking_budget")) {
-        ngx_http_llmbroker_qwen_write_raw(w, ex->request, "thinking_budget");
-        return NGX_OK;
-    }
-
     ngx_http_llmbroker_json_key(w, "thinking_budget");
-    ngx_http_llmbroker_json_number(w, budget);
+
+    if (own) {
+        ngx_http_llmbroker_json_raw(w, &own->raw);
+
+    } else {
+        ngx_http_llmbroker_json_number(w, budget);
+    }
 
     return NGX_OK;
 }

@@ -258,6 +258,9 @@ test_thinking(void)
            "an effort is a budget");
     builds(ASK(",\"reasoning_effort\":\"none\""),
            ANSWER(",\"enable_thinking\":false"), "none");
+    builds(ASK(",\"reasoning_effort\":\"none\",\"thinking_budget\":7"),
+           ANSWER(",\"enable_thinking\":false"), "a budget of nothing");
+    drops("thinking_budget", "is told");
     builds(ASK(",\"reasoning_effort\":\"low\",\"thinking_budget\":7"),
            ANSWER(",\"enable_thinking\":true,\"thinking_budget\":7"),
            "its own budget");
@@ -440,6 +443,23 @@ test_calls(void)
     ok(strstr(ex_answer(), "{\"id\":\"a\",\"type\":\"function\",\"function\":"
               "{\"name\":\"f\",\"arguments\":\"[]\"}},{\"id\":\"b\"") != NULL,
        "two calls at a time");
+
+    ex_start(CHAT, 0, 0);
+    ex_json("{\"output\":{\"choices\":[{\"message\":{\"tool_calls\":["
+            "{\"id\":\"a\",\"function\":{\"name\":\"f\",\"arguments\":"
+            "{\"a\": [1.0, \"b \\\"\"]}}}]}}]}}");
+    ok(strstr(ex_answer(), "\"arguments\":\"{\\\"a\\\":[1.0,\\\"b \\\\"
+              "\\\"\\\"]}\"") != NULL, "arguments that are no text");
+
+    ex_start(CHAT, 0, 0);
+    ex_events(
+        FRAME("1", CALL("0", "", "\"name\":\"f\",\"arguments\":\"{}\""),
+              "\"null\"", "1")
+        FRAME("2", CALL("1", "", "\"name\":\"g\",\"arguments\":\"{}\""),
+              "\"tool_calls\"", "2"), 5);
+    ok(strstr(ex_answer(), "\"id\":\"call_r-1_0_0\"")
+       && strstr(ex_answer(), "\"id\":\"call_r-1_0_1\""),
+       "calls without an id get one");
 }
 
 
@@ -615,6 +635,25 @@ test_odd(void)
 
     ex_start(CHAT, 1, 0);
     is(ex_events("data:{\"output\":\n\n", 9), NGX_DECLINED, "no JSON");
+
+    ex_start(CHAT, 1, 0);
+    is(ex_events(FRAME("1", "\"content\":\"x\"", "\"stop\"", "1")
+                 "data:{\"usage\":{\"input_tokens\":10,\"output_tokens\":7,"
+                 "\"total_tokens\":17},\"request_id\":\"r-1\"}\n\n", 9),
+       NGX_OK, "a frame of the usage alone");
+    counts("10 7 17 4 -1 1", "its usage is the last (N2)");
+
+    ex_start(CHAT, 1, 0);
+    is(ex_events("data:{\"usage\":{},\"message\":\"m\"}\n\n", 9),
+       NGX_DECLINED, "but not with an error's message");
+
+    ex_start(CHAT, 1, 0);
+    is(ex_events("data:{\"output\":{\"text\":\"x\",\"finish_reason\":"
+                 "\"null\"}}\n\ndata:{\"output\":{\"finish_reason\":"
+                 "\"length\"}}\n\n", 9),
+       NGX_OK, "the older form ends without a text");
+    ok(strstr(ex_answer(), "\"finish_reason\":\"length\"") != NULL,
+       "with its reason");
 
     ex_start(CHAT, 0, 0);
     is(ex_json("{\"output\":{\"results\":[]}}"), NGX_DECLINED,

@@ -423,7 +423,8 @@ test_choices(void)
 static void
 test_parts(void)
 {
-    char  *p;
+    char        *p, *text;
+    ngx_uint_t   i;
 
 #define PARTS(list, finish, out)  MSG("\"content\":[" list "]", finish, out)
 
@@ -438,6 +439,39 @@ test_parts(void)
                  "stop", "6"));
     p = told("content");
     is_str(p, strlen(p), "A long beginning, more", "parts that grow");
+
+    text = malloc(32 * 1024);
+    p = text;
+
+    for (i = 0; i < 100; i++) {
+        p += sprintf(p, PARTS("{\"type\":\"text\",\"text\":\"%d,\","
+                              "\"new\":%d}", "null", "1"), (int) i, (int) i);
+    }
+
+    strcpy(p, PARTS("", "stop", "2"));
+
+    ex_start(CHAT, 1, 0);
+    is(ex_events(text, 999), NGX_OK, "very many parts with members");
+    ok(strstr(ex_answer(), "\"content\":\"99,\"")
+       && strstr(ex_answer(), "\"new\":63}")
+       && strstr(ex_answer(), "\"new\":64}") == NULL,
+       "are text, whatever else they are");
+
+    p = text;
+
+    for (i = 0; i < 100; i++) {
+        p += sprintf(p, PARTS("{\"type\":\"text\",\"text\":\"%d,\"}",
+                              "null", "1"), (int) i);
+    }
+
+    strcpy(p, PARTS("", "stop", "2"));
+
+    ex_start(CHAT, 1, 0);
+    is(ex_events(text, 999), NGX_OK, "very many parts with a type");
+    ok(strstr(ex_answer(), "provider_specific_fields") == NULL,
+       "are text alone");
+
+    free(text);
 }
 
 

@@ -151,6 +151,8 @@ test_parts(void)
     ok(ex.path.len == 0, "for the path of text");
 
     builds(USER("{\"type\":\"image_url\",\"image_url\":\"u\"}"),
+           SENT("{\"image\":\"u\"}"), "an address by itself");
+    builds(USER("{\"type\":\"image_url\",\"image_url\":7}"),
            "400 unsupported_value messages[0].content", "no address");
     builds(USER("{\"type\":\"image_url\",\"image_url\":{\"url\":[]}}"),
            "400 unsupported_value messages[0].content", "no text");
