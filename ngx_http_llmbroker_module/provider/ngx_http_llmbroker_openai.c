@@ -283,13 +283,16 @@ ngx_http_llmbroker_openai_refuse(ngx_http_llmbroker_exchange_t *ex,
 
     /* OpenRouter may tell in a choice why it failed */
 
-    choices = ngx_http_llmbroker_json_get(root, "choices");
+    if (ngx_http_llmbroker_json_get(root, "error")) {
+        choices = NULL;
+
+    } else {
+        choices = ngx_http_llmbroker_json_get(root, "choices");
+    }
 
     for (v = choices ? choices->child : NULL; v; v = v->next) {
 
-        if (ngx_http_llmbroker_json_get(root, "error") == NULL
-            && ngx_http_llmbroker_json_get(v, "error"))
-        {
+        if (ngx_http_llmbroker_json_get(v, "error")) {
             root = v;
             break;
         }
@@ -350,6 +353,7 @@ ngx_http_llmbroker_openai_event(ngx_http_llmbroker_exchange_t *ex,
 {
     ngx_int_t                     rc;
     ngx_str_t                     data;
+    ngx_uint_t                    error;
     ngx_http_llmbroker_openai_t  *o;
 
     if (ex->done) {
@@ -370,6 +374,12 @@ ngx_http_llmbroker_openai_event(ngx_http_llmbroker_exchange_t *ex,
         return ngx_http_llmbroker_openai_done(ex, o);
     }
 
+    /* a sign of life */
+
+    if (data.len == 0) {
+        return NGX_OK;
+    }
+
     ngx_http_llmbroker_openai_scan(ex, o);
 
     rc = ngx_http_llmbroker_scan(&o->scan, data.data, data.data + data.len);
@@ -378,7 +388,17 @@ ngx_http_llmbroker_openai_event(ngx_http_llmbroker_exchange_t *ex,
         rc = ngx_http_llmbroker_scan_end(&o->scan);
     }
 
+    error = (event->type.len == sizeof("error") - 1
+             && ngx_memcmp(event->type.data, "error", sizeof("error") - 1)
+                == 0);
+
     if (rc == NGX_DECLINED) {
+
+        if (error) {
+            ngx_http_llmbroker_fault_read(ex, 0, NULL, &data);
+            return NGX_DECLINED;
+        }
+
         return ngx_http_llmbroker_fault(ex, 0, NULL, NULL,
                           "The provider sent an event that is not JSON.");
     }
@@ -387,11 +407,7 @@ ngx_http_llmbroker_openai_event(ngx_http_llmbroker_exchange_t *ex,
         return rc;
     }
 
-    if ((o->seen & NGX_HTTP_LLMBROKER_OPENAI_ERROR)
-        || (event->type.len == sizeof("error") - 1
-            && ngx_memcmp(event->type.data, "error", sizeof("error") - 1)
-               == 0))
-    {
+    if (error || (o->seen & NGX_HTTP_LLMBROKER_OPENAI_ERROR)) {
         return ngx_http_llmbroker_openai_error_event(ex, &data);
     }
 
@@ -400,7 +416,9 @@ ngx_http_llmbroker_openai_event(ngx_http_llmbroker_exchange_t *ex,
 
         /* OpenAI's moderation comes behind the usage */
 
-        if (rc == NGX_OK && o->elements == 0) {
+        if (rc == NGX_OK && o->elements == 0
+            && ngx_http_llmbroker_openai_finished(o))
+        {
             rc = ngx_http_llmbroker_openai_owed_usage(ex, o);
         }
 

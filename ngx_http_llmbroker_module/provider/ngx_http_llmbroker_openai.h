@@ -2,8 +2,9 @@
 /*
  * Between the parts of the OpenAI dialect.  ..._openai.c is the dialect;
  * ..._openai_scan.c reads an answer's bytes, learns from them and says what
- * is suspect; ..._openai_repair.c and ..._openai_tools.c put a suspect tree
- * right; ..._openai_form.c makes streams of objects and objects of streams.
+ * is suspect; ..._openai_repair.c, ..._content.c and ..._tools.c put a suspect
+ * tree right; ..._openai_form.c makes streams of objects and objects of
+ * streams.
  *
  * An object and a chunk of a stream are repaired alike: its choices hold
  * "message" or "delta".
@@ -84,6 +85,7 @@ typedef struct {
     ngx_str_t                        name;       /* raw, or empty */
     unsigned                         invented:1; /* the id */
     unsigned                         filled:1;   /* has arguments */
+    unsigned                         whole:1;    /* all of them at once */
     unsigned                         custom:1;
 } ngx_http_llmbroker_openai_tool_t;
 
@@ -177,6 +179,18 @@ ngx_int_t ngx_http_llmbroker_openai_choice(ngx_http_llmbroker_exchange_t *ex,
 ngx_int_t ngx_http_llmbroker_openai_repair(ngx_http_llmbroker_exchange_t *ex,
     ngx_http_llmbroker_openai_t *o, ngx_pool_t *pool,
     ngx_http_llmbroker_json_t *root, ngx_uint_t chunk);
+
+/*
+ * The same of the content of a message (c is NULL) or delta of choice c, which
+ * becomes text, and of its reasoning, which is told under OpenAI's clients'
+ * name for it.  Return: NGX_OK, NGX_ERROR.
+ */
+ngx_int_t ngx_http_llmbroker_openai_repair_content(
+    ngx_http_llmbroker_openai_t *o, ngx_pool_t *pool,
+    ngx_http_llmbroker_openai_choice_t *c, ngx_http_llmbroker_json_t *piece);
+ngx_int_t ngx_http_llmbroker_openai_repair_reasoning(
+    ngx_http_llmbroker_openai_t *o, ngx_pool_t *pool,
+    ngx_http_llmbroker_json_t *piece);
 
 /* the same of the tool calls in a message (c is NULL) or delta of choice c */
 ngx_int_t ngx_http_llmbroker_openai_tools(ngx_http_llmbroker_exchange_t *ex,

@@ -14,6 +14,10 @@
 #include "provider/ngx_http_llmbroker_openai.h"
 
 
+/* members of chunks without a name that wait for the first one */
+#define NGX_HTTP_LLMBROKER_OPENAI_CARRY  32
+
+
 static ngx_int_t ngx_http_llmbroker_openai_repair_top(
     ngx_http_llmbroker_exchange_t *ex, ngx_http_llmbroker_openai_t *o,
     ngx_pool_t *pool, ngx_http_llmbroker_json_t *root, ngx_uint_t chunk);
@@ -30,6 +34,8 @@ static ngx_int_t ngx_http_llmbroker_openai_carry(
     ngx_http_llmbroker_json_t *root);
 static void ngx_http_llmbroker_openai_deliver(ngx_http_llmbroker_openai_t *o,
     ngx_http_llmbroker_json_t *root);
+static ngx_uint_t ngx_http_llmbroker_openai_has(ngx_http_llmbroker_json_t *v,
+    ngx_str_t *key);
 static ngx_int_t ngx_http_llmbroker_openai_repair_choice(
     ngx_http_llmbroker_exchange_t *ex, ngx_http_llmbroker_openai_t *o,
     ngx_pool_t *pool, ngx_http_llmbroker_json_t *choice, ngx_uint_t position,
@@ -44,20 +50,6 @@ static ngx_http_llmbroker_json_t *ngx_http_llmbroker_openai_repair_piece(
 static ngx_int_t ngx_http_llmbroker_openai_repair_role(
     ngx_http_llmbroker_openai_t *o, ngx_pool_t *pool,
     ngx_http_llmbroker_openai_choice_t *c, ngx_http_llmbroker_json_t *piece);
-static ngx_int_t ngx_http_llmbroker_openai_repair_content(
-    ngx_http_llmbroker_openai_t *o, ngx_pool_t *pool,
-    ngx_http_llmbroker_openai_choice_t *c, ngx_http_llmbroker_json_t *piece);
-static ngx_int_t ngx_http_llmbroker_openai_repair_reasoning(
-    ngx_http_llmbroker_openai_t *o, ngx_pool_t *pool,
-    ngx_http_llmbroker_json_t *piece);
-static ngx_int_t ngx_http_llmbroker_openai_parts(
-    ngx_http_llmbroker_openai_t *o, ngx_pool_t *pool,
-    ngx_http_llmbroker_openai_choice_t *c, ngx_http_llmbroker_json_t *piece,
-    ngx_http_llmbroker_json_t *content);
-static ngx_uint_t ngx_http_llmbroker_openai_part(
-    ngx_http_llmbroker_json_t *part, u_char **text, u_char **thought);
-static u_char *ngx_http_llmbroker_openai_put(u_char *p,
-    ngx_http_llmbroker_json_t *v);
 static ngx_int_t ngx_http_llmbroker_openai_repair_finish(
     ngx_http_llmbroker_exchange_t *ex, ngx_http_llmbroker_openai_t *o,
     ngx_pool_t *pool, ngx_http_llmbroker_json_t *choice);
@@ -98,7 +90,7 @@ ngx_http_llmbroker_openai_repair(ngx_http_llmbroker_exchange_t *ex,
     }
 
     if (chunk && !o->counted && choices->child == NULL
-        && o->choices.nelts == 0 && o->carry == NULL
+        && o->choices.nelts == 0
         && (o->seen & NGX_HTTP_LLMBROKER_OPENAI_TOP)
            != NGX_HTTP_LLMBROKER_OPENAI_TOP)
     {
@@ -375,7 +367,7 @@ static ngx_int_t
 ngx_http_llmbroker_openai_carry(ngx_http_llmbroker_exchange_t *ex,
     ngx_http_llmbroker_openai_t *o, ngx_http_llmbroker_json_t *root)
 {
-    ngx_uint_t                   i;
+    ngx_uint_t                   i, n;
     ngx_http_llmbroker_json_t   *v, *copy, **last;
 
     static ngx_str_t  names[] = {
@@ -389,7 +381,11 @@ ngx_http_llmbroker_openai_carry(ngx_http_llmbroker_exchange_t *ex,
     };
 
     o->carried = 1;
-    last = &o->carry;
+    n = 0;
+
+    for (last = &o->carry; *last; last = &(*last)->next) {
+        n++;
+    }
 
     for (v = root->child; v; v = v->next) {
 
@@ -402,9 +398,14 @@ ngx_http_llmbroker_openai_carry(ngx_http_llmbroker_exchange_t *ex,
             }
         }
 
-        if (names[i].len) {
+        if (names[i].len
+            || n == NGX_HTTP_LLMBROKER_OPENAI_CARRY
+            || ngx_http_llmbroker_openai_has(o->carry, &v->key))
+        {
             continue;
         }
+
+        n++;
 
         copy = ngx_palloc(ex->pool, sizeof(ngx_http_llmbroker_json_t));
         if (copy == NULL) {
@@ -439,15 +440,40 @@ static void
 ngx_http_llmbroker_openai_deliver(ngx_http_llmbroker_openai_t *o,
     ngx_http_llmbroker_json_t *root)
 {
-    ngx_http_llmbroker_json_t  **last;
+    ngx_http_llmbroker_json_t  *v, *next, **last;
 
     for (last = &root->child; *last; last = &(*last)->next) { /* void */ }
 
-    *last = o->carry;
+    for (v = o->carry; v; v = next) {
+        next = v->next;
+
+        if (!ngx_http_llmbroker_openai_has(root->child, &v->key)) {
+            v->next = NULL;
+            *last = v;
+            last = &v->next;
+        }
+    }
+
     o->carry = NULL;
     o->changes++;
 
     ngx_str_null(&root->raw);
+}
+
+
+static ngx_uint_t
+ngx_http_llmbroker_openai_has(ngx_http_llmbroker_json_t *v, ngx_str_t *key)
+{
+    for ( /* void */ ; v; v = v->next) {
+
+        if (v->key.len == key->len
+            && ngx_memcmp(v->key.data, key->data, key->len) == 0)
+        {
+            return 1;
+        }
+    }
+
+    return 0;
 }
 
 
@@ -643,224 +669,6 @@ ngx_http_llmbroker_openai_repair_role(ngx_http_llmbroker_openai_t *o,
 
 
 static ngx_int_t
-ngx_http_llmbroker_openai_repair_content(ngx_http_llmbroker_openai_t *o,
-    ngx_pool_t *pool, ngx_http_llmbroker_openai_choice_t *c,
-    ngx_http_llmbroker_json_t *piece)
-{
-    u_char                     *p;
-    ngx_str_t                   text;
-    ngx_http_llmbroker_json_t  *content;
-
-    content = ngx_http_llmbroker_json_get(piece, "content");
-
-    if (content == NULL) {
-
-        if (c) {
-            return NGX_OK;
-        }
-
-        return ngx_http_llmbroker_openai_set_text(o, pool, piece, "content",
-                                                  NGX_HTTP_LLMBROKER_JSON_NULL,
-                                                  "null");
-    }
-
-    switch (content->type) {
-
-    case NGX_HTTP_LLMBROKER_JSON_NULL:
-    case NGX_HTTP_LLMBROKER_JSON_STRING:
-        return NGX_OK;
-
-    case NGX_HTTP_LLMBROKER_JSON_ARRAY:
-    case NGX_HTTP_LLMBROKER_JSON_OBJECT:
-        return ngx_http_llmbroker_openai_parts(o, pool, c, piece, content);
-
-    default: /* a number or boolean */
-        break;
-    }
-
-    p = ngx_pnalloc(pool, content->raw.len + 2);
-    if (p == NULL) {
-        return NGX_ERROR;
-    }
-
-    text.data = p;
-    text.len = ngx_sprintf(p, "\"%V\"", &content->raw) - p;
-
-    return ngx_http_llmbroker_openai_set(o, pool, piece, "content",
-                                         NGX_HTTP_LLMBROKER_JSON_STRING,
-                                         &text);
-}
-
-
-/* "reasoning" stays beside what OpenAI's clients know it as */
-
-static ngx_int_t
-ngx_http_llmbroker_openai_repair_reasoning(ngx_http_llmbroker_openai_t *o,
-    ngx_pool_t *pool, ngx_http_llmbroker_json_t *piece)
-{
-    ngx_http_llmbroker_json_t  *v, *reasoning;
-
-    reasoning = ngx_http_llmbroker_json_get(piece, "reasoning");
-    v = ngx_http_llmbroker_json_get(piece, "reasoning_content");
-
-    if (!ngx_http_llmbroker_openai_word(reasoning)
-        || ngx_http_llmbroker_openai_string(v))
-    {
-        return NGX_OK;
-    }
-
-    return ngx_http_llmbroker_openai_set(o, pool, piece, "reasoning_content",
-                                         NGX_HTTP_LLMBROKER_JSON_STRING,
-                                         &reasoning->raw);
-}
-
-
-/*
- * Mistral's parts: the texts are the content, the thoughts are the reasoning.
- * What is lost that way stands in provider_specific_fields.
- */
-
-static ngx_int_t
-ngx_http_llmbroker_openai_parts(ngx_http_llmbroker_openai_t *o,
-    ngx_pool_t *pool, ngx_http_llmbroker_openai_choice_t *c,
-    ngx_http_llmbroker_json_t *piece, ngx_http_llmbroker_json_t *content)
-{
-    u_char                     *p, *t;
-    ngx_str_t                   raw, text, thought;
-    ngx_uint_t                  more;
-    ngx_http_llmbroker_json_t  *part;
-
-    raw = content->raw;
-
-    text.data = ngx_pnalloc(pool, raw.len + 2);
-    thought.data = ngx_pnalloc(pool, raw.len + 2);
-
-    if (text.data == NULL || thought.data == NULL) {
-        return NGX_ERROR;
-    }
-
-    p = text.data;
-    t = thought.data;
-
-    *p++ = '"';
-    *t++ = '"';
-
-    if (content->type == NGX_HTTP_LLMBROKER_JSON_OBJECT) {
-        more = ngx_http_llmbroker_openai_part(content, &p, &t);
-
-    } else {
-        more = 0;
-
-        for (part = content->child; part; part = part->next) {
-            more |= ngx_http_llmbroker_openai_part(part, &p, &t);
-        }
-    }
-
-    *p++ = '"';
-    *t++ = '"';
-
-    text.len = p - text.data;
-    thought.len = t - thought.data;
-
-    if (thought.len > 2) {
-
-        if (!ngx_http_llmbroker_openai_word(
-                  ngx_http_llmbroker_json_get(piece, "reasoning_content"))
-            && ngx_http_llmbroker_openai_set(o, pool, piece,
-                                             "reasoning_content",
-                                             NGX_HTTP_LLMBROKER_JSON_STRING,
-                                             &thought)
-               != NGX_OK)
-        {
-            return NGX_ERROR;
-        }
-    }
-
-    if (c && thought.len > 2 && text.len == 2) {
-        ngx_http_llmbroker_openai_drop(o, piece, "content");
-
-    } else if (ngx_http_llmbroker_openai_set(o, pool, piece, "content",
-                                             NGX_HTTP_LLMBROKER_JSON_STRING,
-                                             &text)
-               != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    if (!more
-        || ngx_http_llmbroker_json_get(piece, "provider_specific_fields"))
-    {
-        return NGX_OK;
-    }
-
-    p = ngx_pnalloc(pool, raw.len + sizeof("{\"content\":}"));
-    if (p == NULL) {
-        return NGX_ERROR;
-    }
-
-    text.data = p;
-    text.len = ngx_sprintf(p, "{\"content\":%V}", &raw) - p;
-
-    return ngx_http_llmbroker_openai_set(o, pool, piece,
-                                         "provider_specific_fields",
-                                         NGX_HTTP_LLMBROKER_JSON_OBJECT,
-                                         &text);
-}
-
-
-/* 1 when the part has more to say than its text */
-
-static ngx_uint_t
-ngx_http_llmbroker_openai_part(ngx_http_llmbroker_json_t *part, u_char **text,
-    u_char **thought)
-{
-    ngx_http_llmbroker_json_t  *v;
-
-    if (part->type == NGX_HTTP_LLMBROKER_JSON_STRING) {
-        *text = ngx_http_llmbroker_openai_put(*text, part);
-        return 0;
-    }
-
-    v = ngx_http_llmbroker_json_get(part, "thinking");
-
-    if (v == NULL) {
-        v = ngx_http_llmbroker_json_get(part, "text");
-
-        if (!ngx_http_llmbroker_openai_string(v)) {
-            return 1;
-        }
-
-        *text = ngx_http_llmbroker_openai_put(*text, v);
-
-        return part->n > 2;
-    }
-
-    if (v->type == NGX_HTTP_LLMBROKER_JSON_STRING) {
-        *thought = ngx_http_llmbroker_openai_put(*thought, v);
-        return part->n > 2;
-    }
-
-    for (v = v->child; v; v = v->next) {
-        *thought = ngx_http_llmbroker_openai_put(*thought,
-                                    ngx_http_llmbroker_json_get(v, "text"));
-    }
-
-    return part->n > 2;
-}
-
-
-static u_char *
-ngx_http_llmbroker_openai_put(u_char *p, ngx_http_llmbroker_json_t *v)
-{
-    ngx_str_t  inner;
-
-    inner = ngx_http_llmbroker_json_inner(v);
-
-    return inner.len ? ngx_cpymem(p, inner.data, inner.len) : p;
-}
-
-
-static ngx_int_t
 ngx_http_llmbroker_openai_repair_finish(ngx_http_llmbroker_exchange_t *ex,
     ngx_http_llmbroker_openai_t *o, ngx_pool_t *pool,
     ngx_http_llmbroker_json_t *choice)
@@ -1030,7 +838,7 @@ ngx_http_llmbroker_openai_set_reason(ngx_http_llmbroker_openai_t *o,
 static ngx_uint_t
 ngx_http_llmbroker_openai_says_nothing(ngx_http_llmbroker_json_t *choice)
 {
-    ngx_http_llmbroker_json_t  *v;
+    ngx_http_llmbroker_json_t  *v, *delta;
 
     if (ngx_http_llmbroker_openai_word(
                               ngx_http_llmbroker_json_get(choice, "text")))
@@ -1038,12 +846,23 @@ ngx_http_llmbroker_openai_says_nothing(ngx_http_llmbroker_json_t *choice)
         return 0;
     }
 
-    v = ngx_http_llmbroker_json_get(choice, "delta");
+    delta = ngx_http_llmbroker_json_get(choice, "delta");
 
-    for (v = v ? v->child : NULL; v; v = v->next) {
+    for (v = delta ? delta->child : NULL; v; v = v->next) {
 
         if (v->type != NGX_HTTP_LLMBROKER_JSON_NULL
             && (v->type < NGX_HTTP_LLMBROKER_JSON_STRING || v->raw.len != 2))
+        {
+            return 0;
+        }
+    }
+
+    /* log probabilities, findings of a filter; but no other words for it */
+
+    for (v = choice->child; v; v = v->next) {
+
+        if (v != delta
+            && v->type >= NGX_HTTP_LLMBROKER_JSON_ARRAY && v->raw.len != 2)
         {
             return 0;
         }

@@ -47,6 +47,9 @@ static ngx_int_t ngx_http_llmbroker_openai_value(
 static ngx_int_t ngx_http_llmbroker_openai_top(
     ngx_http_llmbroker_exchange_t *ex, ngx_http_llmbroker_scan_level_t *level,
     ngx_str_t *text);
+static ngx_int_t ngx_http_llmbroker_openai_named(
+    ngx_http_llmbroker_exchange_t *ex, ngx_http_llmbroker_scan_level_t *level,
+    ngx_str_t *text, ngx_str_t *name, ngx_uint_t bit);
 static ngx_int_t ngx_http_llmbroker_openai_keep(
     ngx_http_llmbroker_exchange_t *ex, ngx_str_t *dst, ngx_str_t *text);
 static ngx_uint_t ngx_http_llmbroker_openai_is_object(
@@ -271,28 +274,28 @@ ngx_http_llmbroker_openai_top(ngx_http_llmbroker_exchange_t *ex,
     o = ex->state;
 
     if (ngx_http_llmbroker_openai_key(level, "id")) {
+        return ngx_http_llmbroker_openai_named(ex, level, text, &o->id,
+                                              NGX_HTTP_LLMBROKER_OPENAI_ID);
+    }
 
-        if (ngx_http_llmbroker_openai_is_word(level, text)) {
-            o->seen |= NGX_HTTP_LLMBROKER_OPENAI_ID;
-            return ngx_http_llmbroker_openai_keep(ex, &o->id, text);
-        }
+    if (ngx_http_llmbroker_openai_key(level, "model")) {
+        return ngx_http_llmbroker_openai_named(ex, level, text, &o->model,
+                                            NGX_HTTP_LLMBROKER_OPENAI_MODEL);
+    }
 
-    } else if (ngx_http_llmbroker_openai_key(level, "model")) {
-
-        if (ngx_http_llmbroker_openai_is_word(level, text)) {
-            o->seen |= NGX_HTTP_LLMBROKER_OPENAI_MODEL;
-            return ngx_http_llmbroker_openai_keep(ex, &o->model, text);
-        }
-
-    } else if (ngx_http_llmbroker_openai_key(level, "created")) {
+    if (ngx_http_llmbroker_openai_key(level, "created")) {
 
         if (level->type == NGX_HTTP_LLMBROKER_JSON_NUMBER) {
-            o->seen |= NGX_HTTP_LLMBROKER_OPENAI_CREATED;
 
-            /* Azure's first chunk says 0 */
+            /* Azure's chunks without an answer say 0 */
 
             if (text->data && text->data[0] != '0') {
+                o->seen |= NGX_HTTP_LLMBROKER_OPENAI_CREATED;
                 return ngx_http_llmbroker_openai_keep(ex, &o->created, text);
+            }
+
+            if (o->created.len == 0) {
+                o->seen |= NGX_HTTP_LLMBROKER_OPENAI_CREATED;
             }
         }
 
@@ -320,6 +323,34 @@ ngx_http_llmbroker_openai_top(ngx_http_llmbroker_exchange_t *ex,
     }
 
     return NGX_OK;
+}
+
+
+/* id and model, which are the same in all chunks (wire format section 1.5) */
+
+static ngx_int_t
+ngx_http_llmbroker_openai_named(ngx_http_llmbroker_exchange_t *ex,
+    ngx_http_llmbroker_scan_level_t *level, ngx_str_t *text, ngx_str_t *name,
+    ngx_uint_t bit)
+{
+    ngx_http_llmbroker_openai_t  *o;
+
+    o = ex->state;
+
+    if (!ngx_http_llmbroker_openai_is_word(level, text)) {
+        return NGX_OK;
+    }
+
+    if (ex->temp && name->len && text->data
+        && (name->len != text->len
+            || ngx_memcmp(name->data, text->data, text->len) != 0))
+    {
+        return NGX_OK;
+    }
+
+    o->seen |= bit;
+
+    return ngx_http_llmbroker_openai_keep(ex, name, text);
 }
 
 
@@ -862,13 +893,22 @@ static void
 ngx_http_llmbroker_openai_usage(ngx_http_llmbroker_usage_t *usage,
     ngx_http_llmbroker_scan_level_t *level, ngx_uint_t depth, ngx_str_t *text)
 {
+    size_t     len;
     ngx_int_t  n;
 
     if (depth > 3 || level[depth].type != NGX_HTTP_LLMBROKER_JSON_NUMBER) {
         return;
     }
 
-    n = ngx_atoi(text->data, text->len);
+    /* some servers count in floats */
+
+    len = text->len;
+
+    if (len > 2 && ngx_memcmp(text->data + len - 2, ".0", 2) == 0) {
+        len -= 2;
+    }
+
+    n = ngx_atoi(text->data, len);
 
     if (n == NGX_ERROR) {
         return;

@@ -21,7 +21,8 @@
 /* what one element of tool_calls says */
 typedef struct {
     ngx_http_llmbroker_json_t  *call;
-    ngx_http_llmbroker_json_t  *function;  /* or custom, or NULL */
+    ngx_http_llmbroker_json_t  *function;  /* or custom; NULL: the call is
+                                              of the server's own kind */
     ngx_http_llmbroker_json_t  *id;        /* NULL when it says nothing */
     ngx_http_llmbroker_json_t  *name;      /* the same */
     ngx_int_t                   given;     /* index or -1 */
@@ -34,7 +35,12 @@ static ngx_http_llmbroker_json_t *ngx_http_llmbroker_openai_calls(
     ngx_http_llmbroker_json_t *piece);
 static ngx_int_t ngx_http_llmbroker_openai_call_read(
     ngx_http_llmbroker_exchange_t *ex, ngx_http_llmbroker_openai_t *o,
+    ngx_pool_t *pool, ngx_http_llmbroker_openai_choice_t *c,
     ngx_http_llmbroker_json_t *v, ngx_http_llmbroker_openai_call_t *call);
+static ngx_int_t ngx_http_llmbroker_openai_call_function(
+    ngx_http_llmbroker_exchange_t *ex, ngx_http_llmbroker_openai_t *o,
+    ngx_pool_t *pool, ngx_http_llmbroker_openai_choice_t *c,
+    ngx_http_llmbroker_openai_call_t *call);
 static ngx_int_t ngx_http_llmbroker_openai_call_whole(
     ngx_http_llmbroker_openai_t *o, ngx_pool_t *pool,
     ngx_http_llmbroker_openai_call_t *call);
@@ -51,6 +57,10 @@ static ngx_int_t ngx_http_llmbroker_openai_call_delta(
 static ngx_uint_t ngx_http_llmbroker_openai_call_find(
     ngx_http_llmbroker_openai_choice_t *c,
     ngx_http_llmbroker_openai_call_t *call, ngx_uint_t before);
+static ngx_uint_t ngx_http_llmbroker_openai_has_arguments(
+    ngx_http_llmbroker_openai_call_t *call);
+static ngx_uint_t ngx_http_llmbroker_openai_is_whole(
+    ngx_http_llmbroker_json_t *v);
 static ngx_uint_t ngx_http_llmbroker_openai_same(ngx_str_t *raw,
     ngx_http_llmbroker_json_t *v);
 static ngx_int_t ngx_http_llmbroker_openai_call_open(
@@ -95,12 +105,12 @@ ngx_http_llmbroker_openai_tools(ngx_http_llmbroker_exchange_t *ex,
     while (*next) {
         v = *next;
 
-        rc = ngx_http_llmbroker_openai_call_read(ex, o, v, &call);
-        if (rc != NGX_OK) {
-            return rc;
-        }
+        rc = ngx_http_llmbroker_openai_call_read(ex, o, pool, c, v, &call);
 
-        if (c) {
+        if (rc != NGX_OK) {
+            /* void */
+
+        } else if (c) {
             rc = ngx_http_llmbroker_openai_call_delta(ex, o, pool, c, &call,
                                                       before);
         } else {
@@ -111,7 +121,7 @@ ngx_http_llmbroker_openai_tools(ngx_http_llmbroker_exchange_t *ex,
             return rc;
         }
 
-        if (call.function->raw.data == NULL) {
+        if (call.function && call.function->raw.data == NULL) {
             ngx_str_null(&v->raw);
         }
 
@@ -160,15 +170,24 @@ ngx_http_llmbroker_openai_calls(ngx_http_llmbroker_openai_t *o,
 }
 
 
+/* NGX_DONE: the element is null */
+
 static ngx_int_t
 ngx_http_llmbroker_openai_call_read(ngx_http_llmbroker_exchange_t *ex,
-    ngx_http_llmbroker_openai_t *o, ngx_http_llmbroker_json_t *v,
+    ngx_http_llmbroker_openai_t *o, ngx_pool_t *pool,
+    ngx_http_llmbroker_openai_choice_t *c, ngx_http_llmbroker_json_t *v,
     ngx_http_llmbroker_openai_call_t *call)
 {
+    ngx_int_t                   rc;
     ngx_http_llmbroker_json_t  *index;
 
     call->call = v;
     call->custom = 0;
+    call->function = NULL;
+
+    if (v->type == NGX_HTTP_LLMBROKER_JSON_NULL) {
+        return NGX_DONE;
+    }
 
     call->function = ngx_http_llmbroker_json_get_type(v, "function",
                                                NGX_HTTP_LLMBROKER_JSON_OBJECT);
@@ -179,9 +198,10 @@ ngx_http_llmbroker_openai_call_read(ngx_http_llmbroker_exchange_t *ex,
     }
 
     if (call->function == NULL) {
-        return ngx_http_llmbroker_fault(ex, 0, NULL, NULL,
-                               "The provider's answer holds a tool call that "
-                               "is no function.");
+        rc = ngx_http_llmbroker_openai_call_function(ex, o, pool, c, call);
+        if (rc != NGX_OK) {
+            return rc;
+        }
     }
 
     call->id = ngx_http_llmbroker_json_get(v, "id");
@@ -203,6 +223,46 @@ ngx_http_llmbroker_openai_call_read(ngx_http_llmbroker_exchange_t *ex,
 }
 
 
+/* a delta may begin a call without its function; Zhipu has kinds of its own */
+
+static ngx_int_t
+ngx_http_llmbroker_openai_call_function(ngx_http_llmbroker_exchange_t *ex,
+    ngx_http_llmbroker_openai_t *o, ngx_pool_t *pool,
+    ngx_http_llmbroker_openai_choice_t *c,
+    ngx_http_llmbroker_openai_call_t *call)
+{
+    ngx_http_llmbroker_json_t  *type;
+
+    call->custom = 0;
+
+    type = ngx_http_llmbroker_json_get(call->call, "type");
+
+    if (ngx_http_llmbroker_openai_word(type)
+        && !ngx_http_llmbroker_json_is(type, "function")
+        && !ngx_http_llmbroker_json_is(type, "custom"))
+    {
+        return NGX_OK;
+    }
+
+    if (c == NULL || call->call->type != NGX_HTTP_LLMBROKER_JSON_OBJECT) {
+        return ngx_http_llmbroker_fault(ex, 0, NULL, NULL,
+                               "The provider's answer holds a tool call that "
+                               "is no function.");
+    }
+
+    if (ngx_http_llmbroker_openai_set_text(o, pool, call->call, "function",
+                                       NGX_HTTP_LLMBROKER_JSON_OBJECT, "{}")
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    call->function = ngx_http_llmbroker_json_get(call->call, "function");
+
+    return NGX_OK;
+}
+
+
 static ngx_int_t
 ngx_http_llmbroker_openai_call_whole(ngx_http_llmbroker_openai_t *o,
     ngx_pool_t *pool, ngx_http_llmbroker_openai_call_t *call)
@@ -219,7 +279,9 @@ ngx_http_llmbroker_openai_call_whole(ngx_http_llmbroker_openai_t *o,
         return NGX_ERROR;
     }
 
-    return ngx_http_llmbroker_openai_arguments(o, pool, call, "\"{}\"");
+    return call->function
+           ? ngx_http_llmbroker_openai_arguments(o, pool, call, "\"{}\"")
+           : NGX_OK;
 }
 
 
@@ -351,13 +413,20 @@ ngx_http_llmbroker_openai_call_find(ngx_http_llmbroker_openai_choice_t *c,
     }
 
     if (call->given == -1) {
-        return (call->name == NULL && n) ? n - 1 : n;
-    }
 
-    for (i = n; i > 0; i--) {
+        if (n == 0 || (call->function == NULL && call->id)) {
+            return n;
+        }
 
-        if (tool[i - 1].given == call->given) {
-            break;
+        i = n;
+
+    } else {
+
+        for (i = n; i > 0; i--) {
+
+            if (tool[i - 1].given == call->given) {
+                break;
+            }
         }
     }
 
@@ -376,16 +445,82 @@ ngx_http_llmbroker_openai_call_find(ngx_http_llmbroker_openai_choice_t *c,
         return i;
     }
 
-    /* a name that is told again, unless the id says that it is another call */
+    /*
+     * A name that is told again, unless the id says that it is another call,
+     * or arguments that come behind all of them.
+     */
 
     if (i < before
         && ngx_http_llmbroker_openai_same(&tool[i].name, call->name)
-        && (call->id == NULL || tool[i].invented))
+        && (call->id == NULL || tool[i].invented)
+        && !(tool[i].whole && ngx_http_llmbroker_openai_has_arguments(call)))
     {
         return i;
     }
 
     return n;
+}
+
+
+static ngx_uint_t
+ngx_http_llmbroker_openai_has_arguments(ngx_http_llmbroker_openai_call_t *call)
+{
+    ngx_http_llmbroker_json_t  *v;
+
+    v = ngx_http_llmbroker_json_get(call->function, "arguments");
+
+    return v && v->type != NGX_HTTP_LLMBROKER_JSON_NULL && v->raw.len > 2;
+}
+
+
+/* 1 when the raw string holds a whole JSON object */
+
+static ngx_uint_t
+ngx_http_llmbroker_openai_is_whole(ngx_http_llmbroker_json_t *v)
+{
+    u_char      c, *p, *last;
+    ngx_str_t   inner;
+    ngx_uint_t  depth, quoted, escaped;
+
+    inner = ngx_http_llmbroker_json_inner(v);
+
+    p = inner.data;
+    last = p + inner.len;
+
+    depth = 0;
+    quoted = 0;
+    escaped = 0;
+
+    if (inner.len == 0 || *p != '{') {
+        return 0;
+    }
+
+    while (p < last) {
+        c = *p++;
+
+        if (c == '\\') {
+            c = *p++;
+            c = (c == '"' || c == '\\') ? c : ' ';
+        }
+
+        if (escaped) {
+            escaped = 0;
+
+        } else if (c == '"') {
+            quoted = !quoted;
+
+        } else if (quoted) {
+            escaped = (c == '\\');
+
+        } else if (c == '{' || c == '[') {
+            depth++;
+
+        } else if ((c == '}' || c == ']') && --depth == 0) {
+            return 1;
+        }
+    }
+
+    return 0;
 }
 
 
@@ -463,9 +598,18 @@ ngx_http_llmbroker_openai_call_open(ngx_http_llmbroker_exchange_t *ex,
 
     if (ngx_http_llmbroker_openai_call_index(o, pool, call, n) != NGX_OK
         || ngx_http_llmbroker_openai_call_head(o, pool, call, &tool->id)
-           != NGX_OK
-        || ngx_http_llmbroker_openai_arguments(o, pool, call, "\"\"")
            != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    if (call->function == NULL) {
+        tool->filled = 1;
+        return NGX_OK;
+    }
+
+    if (ngx_http_llmbroker_openai_arguments(o, pool, call, "\"\"")
+        != NGX_OK)
     {
         return NGX_ERROR;
     }
@@ -474,6 +618,7 @@ ngx_http_llmbroker_openai_call_open(ngx_http_llmbroker_exchange_t *ex,
 
     if (call->custom || ngx_http_llmbroker_openai_word(v)) {
         tool->filled = 1;
+        tool->whole = ngx_http_llmbroker_openai_is_whole(v);
 
     } else {
         c->empty++;
@@ -503,6 +648,10 @@ ngx_http_llmbroker_openai_call_more(ngx_http_llmbroker_exchange_t *ex,
 
     ngx_http_llmbroker_openai_drop(o, call->call, "id");
     ngx_http_llmbroker_openai_drop(o, call->call, "type");
+
+    if (call->function == NULL) {
+        return (call->call->n == 1) ? NGX_DONE : NGX_OK;
+    }
 
     if (call->name && tool->name.len == 0) {
 
@@ -534,6 +683,9 @@ ngx_http_llmbroker_openai_call_more(ngx_http_llmbroker_exchange_t *ex,
 
         if (!tool->filled) {
             tool->filled = 1;
+            tool->whole = ngx_http_llmbroker_openai_is_whole(
+                                 ngx_http_llmbroker_json_get(call->function,
+                                                             name));
             c->empty--;
         }
     }

@@ -218,6 +218,70 @@ static const repair_t  chunks[] = {
       D("'tool_calls':[{'function':{'arguments':'3'},'index':0}]")
       F("tool_calls") END },
 
+    { "whole calls of one function, without ids",
+      D("'role':'assistant','tool_calls':[{'index':0,'id':'','function':{"
+        "'name':'f','arguments':'{\\'a\\':{\\'}\\\\\\\\\\':1}}'}}]")
+      D("'tool_calls':[{'index':0,'id':'','function':{'name':'f',"
+        "'arguments':'{}'}}]")
+      D("'tool_calls':[{'index':0,'id':'','function':{'name':'f',"
+        "'arguments':''}}]") F("tool_calls") END,
+      D("'role':'assistant','tool_calls':[{'index':0,'id':'call_*',"
+        "'function':{'name':'f','arguments':"
+        "'{\\'a\\':{\\'}\\\\\\\\\\':1}}'},'type':'function'}]")
+      D("'tool_calls':[{'index':1,'id':'call_*','function':{'name':'f',"
+        "'arguments':'{}'},'type':'function'}]")
+      D("") F("tool_calls") END },
+
+    { "a call whose name is told again with each fragment",
+      D("'role':'assistant','tool_calls':[{'index':0,'id':'','function':{"
+        "'name':'f','arguments':'{\\'a\\':{}'}}]")
+      D("'tool_calls':[{'index':0,'id':'','function':{'name':'f',"
+        "'arguments':'}'}}]") F("tool_calls") END,
+      D("'role':'assistant','tool_calls':[{'index':0,'id':'call_*',"
+        "'function':{'name':'f','arguments':'{\\'a\\':{}'},"
+        "'type':'function'}]")
+      MORE("0", "}") F("tool_calls") END },
+
+    { "the same without an index",
+      D("'role':'assistant','tool_calls':[{'function':{'name':'f',"
+        "'arguments':''}}]")
+      D("'tool_calls':[{'function':{'name':'f','arguments':'{}'}}]")
+      D("'tool_calls':[{'function':{'name':'f','arguments':'{}'}}]")
+      F("tool_calls") END,
+      D("'role':'assistant','tool_calls':[{'function':{'name':'f',"
+        "'arguments':''},'index':0,'id':'call_*','type':'function'}]")
+      D("'tool_calls':[{'function':{'arguments':'{}'},'index':0}]")
+      D("'tool_calls':[{'function':{'name':'f','arguments':'{}'},'index':1,"
+        "'id':'call_*','type':'function'}]") F("tool_calls") END },
+
+    { "fragments that are nothing",
+      CALL_F MORE("0", "{}") D("'tool_calls':[null]")
+      D("'tool_calls':[{'index':0,'function':null}]")
+      D("'tool_calls':[{'index':0,'id':'','type':'function'}]")
+      F("tool_calls") END,
+      CALL_F MORE("0", "{}") D("") D("") D("") F("tool_calls") END },
+
+    { "a call that begins without its function",
+      D("'role':'assistant','tool_calls':[{'index':0,'id':'a'}]")
+      D("'tool_calls':[{'index':0,'function':{'name':'f',"
+        "'arguments':'{}'}}]") F("tool_calls") END,
+      D("'role':'assistant','tool_calls':[{'index':0,'id':'a',"
+        "'function':{'arguments':''},'type':'function'}]")
+      D("'tool_calls':[{'index':0,'function':{'name':'f',"
+        "'arguments':'{}'}}]") F("tool_calls") END },
+
+    { "calls of a server's own kind (Zhipu)",
+      D("'role':'assistant','tool_calls':[{'id':'a','type':'web_search',"
+        "'web_search':{'n':1.0}}]")
+      D("'tool_calls':[{'id':'b','type':'retrieval','x':1}]")
+      D("'tool_calls':[{'index':0,'type':'web_search','web_search':{"
+        "'n':2.0}}]") F("tool_calls") END,
+      D("'role':'assistant','tool_calls':[{'id':'a','type':'web_search',"
+        "'web_search':{'n':1.0},'index':0}]")
+      D("'tool_calls':[{'id':'b','type':'retrieval','x':1,'index':1}]")
+      D("'tool_calls':[{'index':0,'web_search':{'n':2.0}}]")
+      F("tool_calls") END },
+
     { "indexes that begin at 1",
       D("'role':'assistant','tool_calls':[{'index':1,'id':'a','type':"
         "'function','function':{'name':'f','arguments':''}}]")
@@ -260,6 +324,14 @@ static const repair_t  chunks[] = {
       FIRST C(CHOICE("'content':''", "'stop'"))
       C(CHOICE("'content':''", "'stop'")) END,
       FIRST C(CHOICE("'content':''", "'stop'")) END },
+
+    { "the second end has findings",
+      FIRST F("stop")
+      C("{'index':0,'delta':{},'finish_reason':'stop','native':'s',"
+        "'logprobs':{'content':[{'token':'t'}]}}") END,
+      FIRST F("stop")
+      C("{'index':0,'delta':{},'finish_reason':null,'native':'s',"
+        "'logprobs':{'content':[{'token':'t'}]}}") END },
 
     { "the second end says more",
       FIRST F("stop") C(CHOICE("'content':'x'", "'stop'")) END,
@@ -317,6 +389,36 @@ static const repair_t  chunks[] = {
       FIRST F("stop") END,
       "data: {" TOP ",'choices':[" CHOICE("'role':'assistant','content':''",
       "null") "],'prompt_filter_results':[{'a':1.0}]}\n\n" F("stop") END },
+
+    { "Azure's first chunk in two parts",
+      "data: {'choices':[],'id':'','a':1.0}\n\n"
+      "data: {'choices':[],'id':'','a':2.0,'b':3,'x':4}\n\n"
+      "data: {" TOP ",'choices':[" CHOICE("'role':'assistant'", "null")
+      "],'x':5}\n\n" F("stop") END,
+      "data: {" TOP ",'choices':[" CHOICE("'role':'assistant'", "null")
+      "],'x':5,'a':1.0,'b':3}\n\n" F("stop") END },
+
+    { "Azure's findings about an answer that has ended",
+      FIRST F("stop")
+      "data: {'id':'','object':'','created':0,'model':'','choices':[{"
+      "'index':0,'finish_reason':null,'content_filter_results':{'a':1}}]}"
+      "\n\n" END,
+      FIRST F("stop")
+      "data: {'id':'i','object':'chat.completion.chunk','created':7,"
+      "'model':'v','choices':[{'index':0,'finish_reason':null,"
+      "'content_filter_results':{'a':1},'delta':{}}]}\n\n" END },
+
+    { "the first chunk gives all others their id and model",
+      FIRST
+      "data: {'id':'j','object':'chat.completion.chunk','created':8,"
+      "'model':'w','choices':[" CHOICE("", "'stop'") "]}\n\n" END,
+      FIRST
+      "data: {'id':'i','object':'chat.completion.chunk','created':8,"
+      "'model':'v','choices':[" CHOICE("", "'stop'") "]}\n\n" END },
+
+    { "events that say nothing",
+      "data:\n\ndata\n\n" FIRST "data: \ndata:\n\n" F("stop") END,
+      FIRST F("stop") END },
 
     { "comments, events of other types, BOM, CRLF, no space",
       "\xef\xbb\xbf: PROCESSING\n\nevent: ping\ndata: {'type':'ping'}\n\n"
@@ -378,6 +480,35 @@ static const repair_t  objects[] = {
       M("'role':'assistant','content':'','reasoning_content':'t',"
         "'provider_specific_fields':{'content':[{'type':'thinking',"
         "'thinking':'t','closed':true}]}", "'stop'") },
+
+    { "thoughts that are not all text",
+      M("'role':'assistant','content':[{'type':'thinking','thinking':["
+        "{'type':'text','text':'t'},{'type':'reference','reference_ids':[1]}"
+        "]}]", "'stop'"),
+      M("'role':'assistant','content':'','reasoning_content':'t',"
+        "'provider_specific_fields':{'content':[{'type':'thinking',"
+        "'thinking':[{'type':'text','text':'t'},{'type':'reference',"
+        "'reference_ids':[1]}]}]}", "'stop'") },
+
+    { "thoughts that are strings, or beside others",
+      M("'role':'assistant','content':[{'type':'thinking','thinking':['t',"
+        "'u']},'x']", "'stop'"),
+      M("'role':'assistant','content':'x','reasoning_content':'tu'",
+        "'stop'") },
+
+    { "thoughts in two places",
+      M("'role':'assistant','content':[{'type':'thinking','thinking':'t'}],"
+        "'reasoning_content':'r'", "'stop'"),
+      M("'role':'assistant','content':'','reasoning_content':'r',"
+        "'provider_specific_fields':{'content':[{'type':'thinking',"
+        "'thinking':'t'}]}", "'stop'") },
+
+    { "a call of a server's own kind (Zhipu)",
+      M(SAYS ",'tool_calls':[{'id':'a','type':'web_search','web_search':{}}]",
+        "'stop'"), NULL },
+
+    { "a call that is null",
+      M(SAYS ",'tool_calls':[null]", "'stop'"), M(SAYS, "'stop'") },
 
     { "reasoning under its other name",
       M(SAYS ",'reasoning':'r'", "'stop'"),
@@ -462,7 +593,7 @@ test_stream(const repair_t *r, ngx_uint_t usage_wanted)
             }
         }
 
-        if (cut) {
+        if (cut && rc == NGX_OK) {
             is_str(got, strlen(got), out, r->name);
 
         } else {
@@ -497,7 +628,7 @@ test_object(const repair_t *r)
             }
         }
 
-        if (cut) {
+        if (cut && rc == NGX_OK) {
             is_str(got, strlen(got), out, r->name);
 
         } else {
@@ -562,6 +693,15 @@ test_usage(void)
           "'model':'v','object':'chat.completion.chunk','created':7}\n\n"
           END },
 
+        { "usage: so far, before a chunk without a choice",
+          NAMED(CHOICE("'role':'assistant'", "null"), USAGE("1"))
+          NAMED("", "'x':1")
+          NAMED(CHOICE("", "'stop'"), USAGE("3")) END,
+          NAMED(CHOICE("'role':'assistant'", "null"), "'usage':null")
+          NAMED("", "'x':1")
+          NAMED(CHOICE("", "'stop'"), "'usage':null")
+          NAMED("", USAGE("3")) END },
+
         { "usage: no [DONE]",
           FIRST NAMED(CHOICE("", "'stop'"), USAGE("3")),
           FIRST NAMED(CHOICE("", "'stop'"), "'usage':null")
@@ -612,6 +752,12 @@ test_usage(void)
                    "{'reasoning_tokens':1},'prompt_tokens_details':{"
                    "'cache_creation_input_tokens':2}}") F("stop") END), 9);
     counts("9 -1 -1 4 2 1", "usage: the names of DeepSeek and DashScope");
+
+    ex_start(CHAT, 1, 0);
+    ex_events(json(FIRST NAMED("", "'usage':{'prompt_tokens':9.0,"
+                   "'completion_tokens':-1,'total_tokens':1e3}")
+                   F("stop") END), 9);
+    counts("9 -1 -1 -1 -1 -1", "usage: numbers with a fraction");
 
     object(json("{'choices':[{'usage':{'prompt_tokens':9,'cached_tokens':4,"
                 "'completion_tokens_details':{'reasoning_tokens':1}}}]}"), 9);
@@ -706,6 +852,12 @@ test_errors(void)
         ex_start(CHAT, 0, 0);
         is(ex_events(json(text), 7), NGX_DECLINED, errors[i]);
     }
+
+    ex_start(CHAT, 1, 0);
+    is(ex_events(json(FIRST "event: error\ndata: out of\ndata: it\n\n"), 7),
+       NGX_DECLINED, "an error that is no JSON");
+    is_str(ex.fault.message.data, ex.fault.message.len, "out of\nit",
+           "is told");
 
     is(object(json("{'error':null,'errors':[],'detail':null,'choices':[]}"),
               7), NGX_OK, "errors that are none");
@@ -843,7 +995,7 @@ test_completions(void)
         "data: {'choices':[{'text':'a','index':0,'finish_reason':null}],"
         "'id':'cmpl-*','model':'m','object':'text_completion','created':1}"
         "\n\n"
-        "data: {'id':'i','choices':[{'text':'','finish_reason':'stop',"
+        "data: {'id':'cmpl-*','choices':[{'text':'','finish_reason':'stop',"
         "'index':0}],'model':'m','object':'text_completion','created':1}\n\n"
         END), "or is put right");
 
