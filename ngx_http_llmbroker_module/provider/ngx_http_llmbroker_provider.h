@@ -337,9 +337,12 @@ extern const ngx_http_llmbroker_dialect_t  ngx_http_llmbroker_openai;
 extern const ngx_http_llmbroker_dialect_t  ngx_http_llmbroker_claude;
 extern const ngx_http_llmbroker_dialect_t  ngx_http_llmbroker_qwen;
 extern const ngx_http_llmbroker_dialect_t  ngx_http_llmbroker_gemini;
+extern const ngx_http_llmbroker_dialect_t  ngx_http_llmbroker_bedrock;
 
 /* rows of their own (ngx_http_llmbroker_provider_s.configure) */
 ngx_int_t ngx_http_llmbroker_azure_configure(ngx_pool_t *pool,
+    ngx_http_llmbroker_target_t *target);
+ngx_int_t ngx_http_llmbroker_bedrock_configure(ngx_pool_t *pool,
     ngx_http_llmbroker_target_t *target);
 
 /* the registration array; ends with an empty name */

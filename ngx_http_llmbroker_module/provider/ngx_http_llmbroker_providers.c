@@ -202,6 +202,17 @@ const ngx_http_llmbroker_provider_t  ngx_http_llmbroker_providers[] = {
       NULL,
       0 },
 
+    { ngx_string("bedrock"),
+      ngx_null_string,
+      ngx_string("https://bedrock-runtime.{region}.amazonaws.com"),
+      &ngx_http_llmbroker_bedrock,
+      ngx_string("/v1"),
+      &ngx_http_llmbroker_openai,
+      0,
+      NULL,
+      ngx_http_llmbroker_bedrock_configure,
+      0 },
+
     { ngx_string("azure"),
       ngx_null_string,
       ngx_null_string,
