@@ -350,3 +350,34 @@ models:
 invalid value for models.m.api_key, "${" has no "}" in
 --- no_error_log
 sk-hush
+
+
+
+=== TEST 22: half of a pair of keys from a variable that is not set
+--- user_files
+>>> llmbroker.yaml
+models:
+  m:
+    provider: bedrock
+    region: us-east-1
+    access_key_id: ${LLMBROKER_TEST_KEY}
+    secret_access_key: ${LLMBROKER_TEST_UNSET}
+--- error_code: 503
+--- response_body_like: LLMBROKER_TEST_UNSET.*"code":"model_not_available"
+--- error_log
+variable "LLMBROKER_TEST_UNSET" is not set, models.m is not available in
+
+
+
+=== TEST 23: a region from a variable that is not set
+--- user_files
+>>> llmbroker.yaml
+models:
+  m:
+    provider: bedrock
+    region: ${LLMBROKER_TEST_UNSET}
+    api_key: k
+--- error_code: 503
+--- response_body_like: LLMBROKER_TEST_UNSET.*"code":"model_not_available"
+--- error_log
+variable "LLMBROKER_TEST_UNSET" is not set, models.m is not available in

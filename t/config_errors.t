@@ -615,3 +615,49 @@ models:
 --- must_die
 --- error_log
 invalid value for models.m, its provider has no "capabilities" to set
+
+
+
+=== TEST 50: a provider that is somewhere else in every region
+--- user_files
+>>> llmbroker.yaml
+models:
+  m:
+    provider: bedrock
+    api_key: k
+--- must_die
+--- error_log
+invalid value for models.m, it has neither "region" nor "base_url"
+
+
+
+=== TEST 51: half of a pair of keys
+--- user_files
+>>> llmbroker.yaml
+models:
+  m:
+    provider: bedrock
+    region: us-east-1
+    access_key_id: AKHUSH
+--- must_die
+--- error_log
+invalid value for models.m, it has only one of "access_key_id" and "secret_access_key"
+--- no_error_log
+AKHUSH
+
+
+
+=== TEST 52: a pair of keys for an interface that takes another
+--- user_files
+>>> llmbroker.yaml
+models:
+  m:
+    provider: bedrock
+    base_url: https://bedrock-mantle.us-east-1.api.aws/v1
+    access_key_id: AKHUSH
+    secret_access_key: SKHUSH
+--- must_die
+--- error_log
+invalid value for models.m, an OpenAI interface of Bedrock takes an "api_key" only
+--- no_error_log
+HUSH

@@ -16,6 +16,8 @@ static ngx_int_t ngx_http_llmbroker_conf_region(
     ngx_http_llmbroker_reader_t *rd, ngx_http_llmbroker_yaml_t *v,
     ngx_http_llmbroker_settings_t *settings,
     ngx_http_llmbroker_target_t *target, ngx_str_t *url);
+static ngx_uint_t ngx_http_llmbroker_conf_lacks(
+    ngx_http_llmbroker_settings_t *settings);
 static ngx_int_t ngx_http_llmbroker_conf_unknown_provider(
     ngx_http_llmbroker_reader_t *rd, ngx_http_llmbroker_yaml_t *v,
     ngx_str_t *name);
@@ -99,9 +101,13 @@ ngx_http_llmbroker_conf_target(ngx_http_llmbroker_reader_t *rd,
         return NGX_OK;
     }
 
-    if (ngx_http_llmbroker_conf_region(rd, v, settings, target, &d->base_url)
-        != NGX_OK)
-    {
+    rc = ngx_http_llmbroker_conf_region(rd, v, settings, target, &d->base_url);
+
+    if (rc == NGX_DECLINED) {
+        return NGX_OK;
+    }
+
+    if (rc != NGX_OK) {
         return NGX_ERROR;
     }
 
@@ -127,7 +133,12 @@ ngx_http_llmbroker_conf_target(ngx_http_llmbroker_reader_t *rd,
     }
 
     if (rc == NGX_DECLINED) {
-        return ngx_http_llmbroker_conf_invalid_hidden(rd, v, target->why);
+
+        /* what the provider misses may be what a variable was to give */
+
+        return ngx_http_llmbroker_conf_lacks(settings)
+               ? NGX_OK
+               : ngx_http_llmbroker_conf_invalid_hidden(rd, v, target->why);
     }
 
     if (rc != NGX_OK) {
@@ -138,7 +149,10 @@ ngx_http_llmbroker_conf_target(ngx_http_llmbroker_reader_t *rd,
 }
 
 
-/* the base URL; a provider's default may be different in every region */
+/*
+ * The base URL; a provider's default may be different in every region.
+ * NGX_DECLINED: the variable that was to tell the region is not set.
+ */
 
 static ngx_int_t
 ngx_http_llmbroker_conf_region(ngx_http_llmbroker_reader_t *rd,
@@ -166,6 +180,10 @@ ngx_http_llmbroker_conf_region(ngx_http_llmbroker_reader_t *rd,
         return NGX_OK;
     }
 
+    if (settings->seen[NGX_HTTP_LLMBROKER_KEY_REGION].unset.len) {
+        return NGX_DECLINED;
+    }
+
     if (settings->region.len == 0) {
         return ngx_http_llmbroker_conf_invalid_hidden(rd, v,
                                  "it has neither \"region\" nor \"base_url\"");
@@ -188,6 +206,26 @@ ngx_http_llmbroker_conf_region(ngx_http_llmbroker_reader_t *rd,
     *url = text;
 
     return NGX_OK;
+}
+
+
+/* whether one of the keys that only some dialects need awaits a variable */
+
+static ngx_uint_t
+ngx_http_llmbroker_conf_lacks(ngx_http_llmbroker_settings_t *settings)
+{
+    ngx_uint_t  i;
+
+    for (i = NGX_HTTP_LLMBROKER_KEY_REGION;
+         i <= NGX_HTTP_LLMBROKER_KEY_SESSION_TOKEN;
+         i++)
+    {
+        if (settings->seen[i].unset.len) {
+            return 1;
+        }
+    }
+
+    return 0;
 }
 
 
