@@ -30,8 +30,9 @@ add_block_preprocessor(sub {
 
     my $answer = $block->answer || 'return 200;';
     my $path = $block->path || '/v1beta/models/gemini-2.5-flash';
-    my $method = defined $block->stream ? ':streamGenerateContent'
-                                        : ':generateContent';
+    my $method = $block->method
+                 || (defined $block->stream ? ':streamGenerateContent'
+                                            : ':generateContent');
     my $type = defined $block->stream ? 'text/event-stream'
                                       : 'application/json';
 
@@ -239,3 +240,21 @@ POST /v1/completions
 {"model":"gemini","prompt":"a"}
 --- answer: return 200 '{"candidates":[{"content":{"parts":[{"text":"b"}]},"finishReason":"MAX_TOKENS"}]}';
 --- response_body_like: "object":"text_completion".*"text":"b","index":0,"logprobs":null,"finish_reason":"length"
+
+
+
+=== TEST 16: embeddings
+--- method: :batchEmbedContents
+--- request
+POST /v1/embeddings
+{"model":"gemini","input":["a","b"],"dimensions":2,"encoding_format":"base64"}
+--- answer
+if ($http_x_goog_api_key != "g-key") {
+    return 401;
+}
+
+return 200 '{"embeddings":[{"values":[1,-2]},{"values":[0.5,0]}],"usageMetadata":{"promptTokenCount":3}}';
+--- response_body_like chomp
+^\{"object":"list","data":\[\{"object":"embedding","index":0,"embedding":"AACAPwAAAMA="\},\{"object":"embedding","index":1,"embedding":"AAAAPwAAAAA="\}\],"model":"gemini-2\.5-flash","usage":\{"prompt_tokens":3,"total_tokens":3\}\}$
+--- access_log
+gemini|gemini-2.5-flash|3|-|3|-|-|-|-

@@ -71,7 +71,9 @@ static ngx_uint_t ngx_http_llmbroker_gemini_seconds(ngx_str_t *delay);
 const ngx_http_llmbroker_dialect_t  ngx_http_llmbroker_gemini = {
     ngx_string("gemini"),
     0,
-    1 << NGX_HTTP_LLMBROKER_CHAT | 1 << NGX_HTTP_LLMBROKER_COMPLETIONS,
+    1 << NGX_HTTP_LLMBROKER_CHAT
+    | 1 << NGX_HTTP_LLMBROKER_COMPLETIONS
+    | 1 << NGX_HTTP_LLMBROKER_EMBEDDINGS,
     0,
     ngx_http_llmbroker_gemini_configure,
     ngx_http_llmbroker_gemini_build,
@@ -140,6 +142,12 @@ ngx_http_llmbroker_gemini_response(ngx_http_llmbroker_exchange_t *ex,
     ngx_http_llmbroker_gemini_t         *g;
     ngx_http_llmbroker_gemini_choice_t  *c;
 
+    if (ex->call == NGX_HTTP_LLMBROKER_EMBEDDINGS
+        && ngx_http_llmbroker_json_get(root, "error") == NULL)
+    {
+        return ngx_http_llmbroker_gemini_embedded(ex, root);
+    }
+
     frame = root;
 
     if (root->type == NGX_HTTP_LLMBROKER_JSON_ARRAY) {
@@ -183,6 +191,11 @@ ngx_http_llmbroker_gemini_event(ngx_http_llmbroker_exchange_t *ex,
 
     if (ex->done) {
         return NGX_OK;
+    }
+
+    if (ex->call == NGX_HTTP_LLMBROKER_EMBEDDINGS) {
+        return ngx_http_llmbroker_fault(ex, 0, NULL, NULL,
+                               "The provider answered with a stream.");
     }
 
     rc = ngx_http_llmbroker_json_parse(ex->temp, event->data.data,

@@ -2,7 +2,8 @@
 /*
  * Between the parts of the Gemini dialect: ..._model.c knows addresses and
  * models; ..._gemini.c reads answers, with ..._parts.c and, for what is
- * unusual in them, ..._extra.c; the others write requests.  Functions that
+ * unusual in them, ..._extra.c; ..._embed.c is about embeddings; the others
+ * write requests.  Functions that
  * return ngx_int_t return NGX_OK; NGX_DECLINED with the exchange's fault set;
  * NGX_ERROR on a lack of memory.
  */
@@ -140,8 +141,19 @@ ngx_int_t ngx_http_llmbroker_gemini_configure(ngx_pool_t *pool,
 ngx_uint_t ngx_http_llmbroker_gemini_begins(ngx_str_t *text,
     const char *prefix);
 
+/* 1 when a project of Vertex AI is asked, 0 for the Gemini API */
+ngx_uint_t ngx_http_llmbroker_gemini_project(
+    const ngx_http_llmbroker_target_t *target);
+
 /* ngx_http_llmbroker_dialect_t.build */
 ngx_int_t ngx_http_llmbroker_gemini_build(ngx_http_llmbroker_exchange_t *ex);
+
+/* the same of a call for embeddings */
+ngx_int_t ngx_http_llmbroker_gemini_embed(ngx_http_llmbroker_exchange_t *ex);
+
+/* ngx_http_llmbroker_dialect_t.response of a call for embeddings */
+ngx_int_t ngx_http_llmbroker_gemini_embedded(
+    ngx_http_llmbroker_exchange_t *ex, ngx_http_llmbroker_json_t *root);
 
 /* gathers b->system and b->parts; the latter is not empty afterwards */
 ngx_int_t ngx_http_llmbroker_gemini_conversation(

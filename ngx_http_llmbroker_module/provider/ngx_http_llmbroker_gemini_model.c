@@ -78,36 +78,33 @@ ngx_http_llmbroker_gemini_configure(ngx_pool_t *pool,
 {
     ngx_int_t    rc;
     ngx_str_t   *path;
-    ngx_uint_t   call;
-    const char  *auth;
+    ngx_uint_t   call, project;
+    const char  *auth, *method, *streamed;
+
+    project = ngx_http_llmbroker_gemini_project(target);
 
     for (call = 0; call < NGX_HTTP_LLMBROKER_CALLS; call++) {
 
-        if (!(ngx_http_llmbroker_gemini.calls & (1 << call))) {
-            continue;
+        method = ":generateContent";
+        streamed = ":streamGenerateContent?alt=sse";
+
+        if (call == NGX_HTTP_LLMBROKER_EMBEDDINGS) {
+            method = project ? ":predict" : ":batchEmbedContents";
+            streamed = method;
         }
 
         path = target->paths[call];
 
-        if (ngx_http_llmbroker_gemini_path(pool, target, &path[0],
-                                           ":generateContent")
+        if (ngx_http_llmbroker_gemini_path(pool, target, &path[0], method)
             != NGX_OK
-            || ngx_http_llmbroker_gemini_path(pool, target, &path[1],
-                                           ":streamGenerateContent?alt=sse")
+            || ngx_http_llmbroker_gemini_path(pool, target, &path[1], streamed)
                != NGX_OK)
         {
             return NGX_ERROR;
         }
     }
 
-    auth = "x-goog-api-key: ";
-
-    if (ngx_strlcasestrn(target->base_path.data,
-                         target->base_path.data + target->base_path.len,
-                         (u_char *) "/projects/", sizeof("/projects/") - 2))
-    {
-        auth = "Authorization: Bearer ";
-    }
+    auth = project ? "Authorization: Bearer " : "x-goog-api-key: ";
 
     if (ngx_http_llmbroker_target_headers(pool, target, auth, "") != NGX_OK) {
         return NGX_ERROR;
@@ -119,6 +116,19 @@ ngx_http_llmbroker_gemini_configure(ngx_pool_t *pool,
     }
 
     return ngx_http_llmbroker_target_model(pool, target);
+}
+
+
+ngx_uint_t
+ngx_http_llmbroker_gemini_project(const ngx_http_llmbroker_target_t *target)
+{
+    u_char  *p;
+
+    p = target->base_path.data;
+
+    return ngx_strlcasestrn(p, p + target->base_path.len,
+                            (u_char *) "/projects/", sizeof("/projects/") - 2)
+           != NULL;
 }
 
 

@@ -149,6 +149,10 @@ ngx_http_llmbroker_gemini_build(ngx_http_llmbroker_exchange_t *ex)
     ngx_http_llmbroker_gemini_t        *state;
     ngx_http_llmbroker_gemini_build_t  *b;
 
+    if (ex->call == NGX_HTTP_LLMBROKER_EMBEDDINGS) {
+        return ngx_http_llmbroker_gemini_embed(ex);
+    }
+
     b = ngx_pcalloc(ex->pool, sizeof(ngx_http_llmbroker_gemini_build_t));
     if (b == NULL) {
         return NGX_ERROR;
