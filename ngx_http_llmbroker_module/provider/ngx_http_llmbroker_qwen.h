@@ -48,6 +48,8 @@ typedef struct {
     ngx_array_t                          functions;   /* of qwen_function_t */
     ngx_str_t                            choice;      /* raw, or empty */
     ngx_str_t                            chosen;      /* inner, or empty */
+    ngx_int_t                            logprobs;    /* of a completion,
+                                                         or -1 */
     ngx_str_t                            call;        /* raw: the id of the
                                                          last legacy call */
     unsigned                             media:1;     /* multimodal */

@@ -241,7 +241,7 @@ ngx_http_llmbroker_qwen_write_messages(ngx_http_llmbroker_qwen_build_t *b)
     ngx_http_llmbroker_json_open_array(w);
 
     if (b->ex->call == NGX_HTTP_LLMBROKER_COMPLETIONS) {
-        rc = ngx_http_llmbroker_params_prompt(b->ex, &v);
+        rc = ngx_http_llmbroker_params_prompt_probs(b->ex, &v, &b->logprobs);
         if (rc != NGX_OK) {
             return rc;
         }

@@ -31,7 +31,9 @@ static ngx_int_t ngx_http_llmbroker_qwen_write_parameters(
 static ngx_int_t ngx_http_llmbroker_qwen_write_sampling(
     ngx_http_llmbroker_exchange_t *ex, ngx_http_llmbroker_json_writer_t *w);
 static ngx_int_t ngx_http_llmbroker_qwen_write_logprobs(
-    ngx_http_llmbroker_exchange_t *ex, ngx_http_llmbroker_json_writer_t *w);
+    ngx_http_llmbroker_qwen_build_t *b);
+static ngx_int_t ngx_http_llmbroker_qwen_write_probs(
+    ngx_http_llmbroker_qwen_build_t *b, const char *param, ngx_int_t n);
 static ngx_int_t ngx_http_llmbroker_qwen_write_search(
     ngx_http_llmbroker_exchange_t *ex, ngx_http_llmbroker_json_writer_t *w);
 static ngx_int_t ngx_http_llmbroker_qwen_write_thinking(
@@ -123,6 +125,7 @@ ngx_http_llmbroker_qwen_build(ngx_http_llmbroker_exchange_t *ex)
     ngx_memzero(&b, sizeof(ngx_http_llmbroker_qwen_build_t));
 
     b.ex = ex;
+    b.logprobs = -1;
 
     if (ngx_array_init(&b.functions, ex->pool, 4,
                        sizeof(ngx_http_llmbroker_qwen_function_t))
@@ -307,7 +310,7 @@ ngx_http_llmbroker_qwen_write_parameters(ngx_http_llmbroker_qwen_build_t *b)
         ngx_http_llmbroker_qwen_write_raw(w, ex->request, *name);
     }
 
-    rc = ngx_http_llmbroker_qwen_write_logprobs(ex, w);
+    rc = ngx_http_llmbroker_qwen_write_logprobs(b);
     if (rc != NGX_OK) {
         return rc;
     }
@@ -379,18 +382,29 @@ ngx_http_llmbroker_qwen_write_sampling(ngx_http_llmbroker_exchange_t *ex,
 }
 
 
-/* a completion's number is not the switch of a chat */
+/* of a chat a switch and a number, of a completion the number alone */
 
 static ngx_int_t
-ngx_http_llmbroker_qwen_write_logprobs(ngx_http_llmbroker_exchange_t *ex,
-    ngx_http_llmbroker_json_writer_t *w)
+ngx_http_llmbroker_qwen_write_logprobs(ngx_http_llmbroker_qwen_build_t *b)
 {
-    ngx_int_t                   rc;
-    ngx_str_t                   name;
-    ngx_http_llmbroker_json_t  *v;
+    ngx_int_t                       rc;
+    ngx_http_llmbroker_json_t      *v;
+    ngx_http_llmbroker_exchange_t  *ex;
+
+    ex = b->ex;
 
     if (ex->call != NGX_HTTP_LLMBROKER_CHAT) {
-        return NGX_OK;
+
+        if (b->logprobs == -1) {
+            return NGX_OK;
+        }
+
+        ngx_http_llmbroker_json_key(&b->w, "logprobs");
+        ngx_http_llmbroker_json_bool(&b->w, 1);
+
+        return b->logprobs ? ngx_http_llmbroker_qwen_write_probs(b, "logprobs",
+                                                                 b->logprobs)
+                           : NGX_OK;
     }
 
     rc = ngx_http_llmbroker_params_get(ex, "logprobs",
@@ -399,7 +413,7 @@ ngx_http_llmbroker_qwen_write_logprobs(ngx_http_llmbroker_exchange_t *ex,
         return rc;
     }
 
-    ngx_http_llmbroker_qwen_write_raw(w, ex->request, "logprobs");
+    ngx_http_llmbroker_qwen_write_raw(&b->w, ex->request, "logprobs");
 
     rc = ngx_http_llmbroker_params_get(ex, "top_logprobs",
                                        NGX_HTTP_LLMBROKER_JSON_NUMBER, &v);
@@ -407,18 +421,29 @@ ngx_http_llmbroker_qwen_write_logprobs(ngx_http_llmbroker_exchange_t *ex,
         return rc;
     }
 
-    ngx_http_llmbroker_json_key(w, "top_logprobs");
+    return ngx_http_llmbroker_qwen_write_probs(b, "top_logprobs",
+                                            ngx_http_llmbroker_json_int(v, 0));
+}
 
-    if (ngx_http_llmbroker_json_int(v, 0) <= NGX_HTTP_LLMBROKER_QWEN_PROBS) {
-        ngx_http_llmbroker_json_raw(w, &v->raw);
+
+static ngx_int_t
+ngx_http_llmbroker_qwen_write_probs(ngx_http_llmbroker_qwen_build_t *b,
+    const char *param, ngx_int_t n)
+{
+    ngx_str_t  name;
+
+    ngx_http_llmbroker_json_key(&b->w, "top_logprobs");
+    ngx_http_llmbroker_json_number(&b->w,
+                                   ngx_min(n, NGX_HTTP_LLMBROKER_QWEN_PROBS));
+
+    if (n <= NGX_HTTP_LLMBROKER_QWEN_PROBS) {
         return NGX_OK;
     }
 
-    ngx_http_llmbroker_json_number(w, NGX_HTTP_LLMBROKER_QWEN_PROBS);
+    name.data = (u_char *) param;
+    name.len = ngx_strlen(param);
 
-    ngx_str_set(&name, "top_logprobs");
-
-    return ngx_http_llmbroker_dropped(ex, &name);
+    return ngx_http_llmbroker_dropped(b->ex, &name);
 }
 
 

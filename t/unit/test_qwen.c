@@ -321,6 +321,18 @@ test_prompt(void)
 
     got = ex_build(COMPLETIONS, 0, "{\"prompt\":[[1]]}");
     is_str(got, strlen(got), "400 unsupported_value prompt", "tokens");
+
+    got = ex_build(COMPLETIONS, 0, "{\"prompt\":\"x\",\"max_tokens\":9,"
+                   "\"logprobs\":7}");
+    is_str(got, strlen(got),
+           ANSWER(",\"max_tokens\":9,\"logprobs\":true,\"top_logprobs\":5"),
+           "log probabilities of a completion");
+    drops("logprobs", "of which there are 5 at most");
+
+    got = ex_build(COMPLETIONS, 0, "{\"prompt\":\"x\",\"max_tokens\":9,"
+                   "\"logprobs\":0}");
+    is_str(got, strlen(got), ANSWER(",\"max_tokens\":9,\"logprobs\":true"),
+           "without others");
 }
 
 
