@@ -44,6 +44,8 @@ static ngx_int_t ngx_http_llmbroker_gemini_finish(
     ngx_http_llmbroker_exchange_t *ex);
 static void ngx_http_llmbroker_gemini_error(ngx_http_llmbroker_exchange_t *ex,
     ngx_uint_t status, ngx_http_llmbroker_json_t *root, ngx_str_t *text);
+static ngx_int_t ngx_http_llmbroker_gemini_frames(
+    ngx_http_llmbroker_exchange_t *ex, ngx_http_llmbroker_json_t *root);
 static ngx_int_t ngx_http_llmbroker_gemini_frame(
     ngx_http_llmbroker_exchange_t *ex, ngx_http_llmbroker_json_t *root);
 static ngx_int_t ngx_http_llmbroker_gemini_start(
@@ -130,15 +132,12 @@ static const ngx_http_llmbroker_gemini_status_t
 };
 
 
-/* without "alt=sse" a stream is an array of its events */
-
 static ngx_int_t
 ngx_http_llmbroker_gemini_response(ngx_http_llmbroker_exchange_t *ex,
     ngx_http_llmbroker_json_t *root)
 {
     ngx_int_t                            rc;
     ngx_uint_t                           i;
-    ngx_http_llmbroker_json_t           *frame;
     ngx_http_llmbroker_gemini_t         *g;
     ngx_http_llmbroker_gemini_choice_t  *c;
 
@@ -148,17 +147,9 @@ ngx_http_llmbroker_gemini_response(ngx_http_llmbroker_exchange_t *ex,
         return ngx_http_llmbroker_gemini_embedded(ex, root);
     }
 
-    frame = root;
-
-    if (root->type == NGX_HTTP_LLMBROKER_JSON_ARRAY) {
-        frame = root->child;
-    }
-
-    for ( /* void */ ; frame; frame = (frame == root) ? NULL : frame->next) {
-        rc = ngx_http_llmbroker_gemini_frame(ex, frame);
-        if (rc != NGX_OK) {
-            return rc;
-        }
+    rc = ngx_http_llmbroker_gemini_frames(ex, root);
+    if (rc != NGX_OK) {
+        return rc;
     }
 
     g = ex->state;
@@ -210,7 +201,7 @@ ngx_http_llmbroker_gemini_event(ngx_http_llmbroker_exchange_t *ex,
         return rc;
     }
 
-    return ngx_http_llmbroker_gemini_frame(ex, root);
+    return ngx_http_llmbroker_gemini_frames(ex, root);
 }
 
 
@@ -287,6 +278,30 @@ ngx_http_llmbroker_gemini_error(ngx_http_llmbroker_exchange_t *ex,
 }
 
 
+/* without "alt=sse" a stream is an array of its events */
+
+static ngx_int_t
+ngx_http_llmbroker_gemini_frames(ngx_http_llmbroker_exchange_t *ex,
+    ngx_http_llmbroker_json_t *root)
+{
+    ngx_int_t                   rc;
+    ngx_http_llmbroker_json_t  *frame;
+
+    if (root->type != NGX_HTTP_LLMBROKER_JSON_ARRAY) {
+        return ngx_http_llmbroker_gemini_frame(ex, root);
+    }
+
+    for (frame = root->child; frame; frame = frame->next) {
+        rc = ngx_http_llmbroker_gemini_frame(ex, frame);
+        if (rc != NGX_OK) {
+            return rc;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
 /* an answer, or a part of it */
 
 static ngx_int_t
@@ -297,10 +312,6 @@ ngx_http_llmbroker_gemini_frame(ngx_http_llmbroker_exchange_t *ex,
     ngx_uint_t                    position;
     ngx_http_llmbroker_json_t    *v, *candidate;
     ngx_http_llmbroker_gemini_t  *g;
-
-    if (root->type == NGX_HTTP_LLMBROKER_JSON_ARRAY && root->child) {
-        root = root->child;
-    }
 
     if (root->type != NGX_HTTP_LLMBROKER_JSON_OBJECT
         || ngx_http_llmbroker_json_get(root, "error"))

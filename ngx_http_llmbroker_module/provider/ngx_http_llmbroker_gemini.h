@@ -63,6 +63,7 @@ typedef struct {
     ngx_str_t                            data;
     ngx_uint_t                           n;
     unsigned                             model:1;    /* else the user's */
+    unsigned                             answered:1; /* of a call */
 } ngx_http_llmbroker_gemini_part_t;
 
 
@@ -92,6 +93,8 @@ typedef struct {
     ngx_array_t                          allowed; /* of ngx_str_t */
 
     ngx_int_t                            max_tokens;
+    ngx_int_t                            logprobs;  /* of a completion, or
+                                                       -1 */
     const char                          *mode;    /* of calls, or NULL */
     const char                          *level;   /* or NULL */
     ngx_int_t                            budget;  /* -1: none */
@@ -104,6 +107,7 @@ typedef struct {
 typedef struct {
     const char                          *finish;  /* or NULL so far */
     ngx_http_llmbroker_text_t            text;    /* decoded; of a search */
+    ngx_uint_t                           cited;   /* pieces of it */
     ngx_uint_t                           images;
 } ngx_http_llmbroker_gemini_choice_t;
 

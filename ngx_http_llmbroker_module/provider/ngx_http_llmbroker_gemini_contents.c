@@ -46,6 +46,8 @@ static ngx_int_t ngx_http_llmbroker_gemini_result(
 static ngx_int_t ngx_http_llmbroker_gemini_called(
     ngx_http_llmbroker_gemini_build_t *b, ngx_uint_t i,
     ngx_http_llmbroker_json_t *message, ngx_str_t *name);
+static ngx_int_t ngx_http_llmbroker_gemini_in_turn(
+    ngx_http_llmbroker_gemini_build_t *b, ngx_str_t *name);
 static ngx_int_t ngx_http_llmbroker_gemini_object(
     ngx_http_llmbroker_gemini_build_t *b, ngx_uint_t n);
 static ngx_int_t ngx_http_llmbroker_gemini_content(
@@ -79,6 +81,15 @@ static const ngx_http_llmbroker_rule_t
 };
 
 
+/* of a part: Gemini finds by itself what it has seen before */
+
+static const char  *ngx_http_llmbroker_gemini_marks[] = {
+    "cache_control",
+    "prompt_cache_breakpoint",
+    NULL
+};
+
+
 ngx_int_t
 ngx_http_llmbroker_gemini_conversation(ngx_http_llmbroker_gemini_build_t *b)
 {
@@ -88,7 +99,7 @@ ngx_http_llmbroker_gemini_conversation(ngx_http_llmbroker_gemini_build_t *b)
     ngx_http_llmbroker_gemini_part_t  *part, *last;
 
     if (b->ex->call == NGX_HTTP_LLMBROKER_COMPLETIONS) {
-        rc = ngx_http_llmbroker_params_prompt(b->ex, &v);
+        rc = ngx_http_llmbroker_params_prompt_probs(b->ex, &v, &b->logprobs);
         if (rc != NGX_OK) {
             return rc;
         }
@@ -543,6 +554,7 @@ ngx_http_llmbroker_gemini_called(ngx_http_llmbroker_gemini_build_t *b,
         if (part->id.len == id.len
             && ngx_memcmp(part->id.data, id.data, id.len) == 0)
         {
+            part->answered = 1;
             *name = part->name;
             return NGX_OK;
         }
@@ -555,10 +567,50 @@ ngx_http_llmbroker_gemini_called(ngx_http_llmbroker_gemini_build_t *b,
         return NGX_OK;
     }
 
+    if (id.len == 0 && ngx_http_llmbroker_gemini_in_turn(b, name) == NGX_OK) {
+        return NGX_OK;
+    }
+
     return ngx_http_llmbroker_params_message(b->ex, "invalid_value", i,
                                "tool_call_id",
                                "A tool's message must answer a tool call "
                                "before it.");
+}
+
+
+/* calls without an id are answered in their order */
+
+static ngx_int_t
+ngx_http_llmbroker_gemini_in_turn(ngx_http_llmbroker_gemini_build_t *b,
+    ngx_str_t *name)
+{
+    ngx_uint_t                        *call, k, n;
+    ngx_http_llmbroker_gemini_part_t  *part, *first;
+
+    call = b->calls.elts;
+    n = b->calls.nelts;
+    first = NULL;
+
+    for (k = 0; k < NGX_HTTP_LLMBROKER_GEMINI_CALLS && k < n; k++) {
+
+        part = b->parts.elts;
+        part += call[n - 1 - k];
+
+        if (part->answered || part->id.len) {
+            break;
+        }
+
+        first = part;
+    }
+
+    if (first == NULL) {
+        return NGX_DECLINED;
+    }
+
+    first->answered = 1;
+    *name = first->name;
+
+    return NGX_OK;
 }
 
 
@@ -640,8 +692,19 @@ static ngx_int_t
 ngx_http_llmbroker_gemini_piece(ngx_http_llmbroker_gemini_build_t *b,
     ngx_array_t *parts, ngx_uint_t i, ngx_http_llmbroker_json_t *piece)
 {
-    ngx_uint_t                  refusal;
+    ngx_uint_t                  k, refusal;
+    const char                 *mark;
     ngx_http_llmbroker_json_t  *type, *text;
+
+    for (k = 0; ngx_http_llmbroker_gemini_marks[k]; k++) {
+        mark = ngx_http_llmbroker_gemini_marks[k];
+
+        if (ngx_http_llmbroker_json_get(piece, mark)
+            && ngx_http_llmbroker_gemini_drop(b, mark) != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+    }
 
     type = ngx_http_llmbroker_json_get(piece, "type");
     refusal = ngx_http_llmbroker_json_is(type, "refusal");

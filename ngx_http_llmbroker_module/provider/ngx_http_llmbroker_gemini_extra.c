@@ -14,7 +14,7 @@
 #include "provider/ngx_http_llmbroker_gemini.h"
 
 
-/* of one event; each is looked up in the text */
+/* of an answer; each is looked up in the text */
 #define NGX_HTTP_LLMBROKER_GEMINI_SUPPORTS  256
 
 #define ngx_http_llmbroker_gemini_lit(text, literal)                         \
@@ -178,7 +178,6 @@ ngx_http_llmbroker_gemini_grounding(ngx_http_llmbroker_exchange_t *ex,
     ngx_http_llmbroker_json_t *grounding)
 {
     ngx_int_t                    rc;
-    ngx_uint_t                   i;
     ngx_array_t                  chunks;
     ngx_http_llmbroker_json_t   *v, **chunk, *support;
 
@@ -209,7 +208,7 @@ ngx_http_llmbroker_gemini_grounding(ngx_http_llmbroker_exchange_t *ex,
 
     support = support->child;
 
-    for (i = 0; support && i < NGX_HTTP_LLMBROKER_GEMINI_SUPPORTS; i++) {
+    while (support && c->cited++ < NGX_HTTP_LLMBROKER_GEMINI_SUPPORTS) {
         rc = ngx_http_llmbroker_gemini_cite(ex, n, c, &chunks, support);
         if (rc != NGX_OK) {
             return rc;

@@ -124,8 +124,19 @@ static ngx_int_t
 ngx_http_llmbroker_gemini_link(ngx_http_llmbroker_gemini_build_t *b,
     ngx_uint_t i, ngx_http_llmbroker_json_t *v)
 {
-    ngx_int_t  rc;
-    ngx_str_t  url;
+    ngx_int_t                   rc;
+    ngx_str_t                   url;
+    ngx_http_llmbroker_json_t  *detail;
+
+    detail = ngx_http_llmbroker_json_get(v, "detail");
+
+    if (detail
+        && detail->type != NGX_HTTP_LLMBROKER_JSON_NULL
+        && !ngx_http_llmbroker_json_is(detail, "auto")
+        && ngx_http_llmbroker_gemini_drop(b, "image_url.detail") != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
 
     if (v && v->type == NGX_HTTP_LLMBROKER_JSON_OBJECT) {
         v = ngx_http_llmbroker_json_get(v, "url");

@@ -161,6 +161,7 @@ ngx_http_llmbroker_gemini_build(ngx_http_llmbroker_exchange_t *ex)
     b->ex = ex;
     b->model = ex->target->abilities;
     b->budget = -1;
+    b->logprobs = -1;
 
     rc = ngx_http_llmbroker_gemini_prepare(b);
     if (rc != NGX_OK) {
@@ -169,7 +170,7 @@ ngx_http_llmbroker_gemini_build(ngx_http_llmbroker_exchange_t *ex)
 
     /* the answer's side has to keep the text that citations refer to */
 
-    if (b->search) {
+    if (b->search || b->native.nelts) {
         state = ngx_http_llmbroker_gemini_state(ex);
         if (state == NULL) {
             return NGX_ERROR;
@@ -724,20 +725,21 @@ ngx_http_llmbroker_gemini_write_stops(ngx_http_llmbroker_gemini_build_t *b)
 static void
 ngx_http_llmbroker_gemini_write_logprobs(ngx_http_llmbroker_gemini_build_t *b)
 {
-    ngx_uint_t                  wanted;
+    ngx_int_t                   n;
     ngx_http_llmbroker_json_t  *v;
 
-    v = ngx_http_llmbroker_json_get(b->ex->request, "logprobs");
+    n = b->logprobs;
 
     if (b->ex->call == NGX_HTTP_LLMBROKER_CHAT) {
-        wanted = ngx_http_llmbroker_json_true(v);
-        v = ngx_http_llmbroker_json_get(b->ex->request, "top_logprobs");
+        v = ngx_http_llmbroker_json_get(b->ex->request, "logprobs");
 
-    } else {
-        wanted = (ngx_http_llmbroker_json_int(v, -1) != -1);
+        if (ngx_http_llmbroker_json_true(v)) {
+            v = ngx_http_llmbroker_json_get(b->ex->request, "top_logprobs");
+            n = ngx_http_llmbroker_json_int(v, 0);
+        }
     }
 
-    if (!wanted) {
+    if (n == -1) {
         return;
     }
 
@@ -745,10 +747,8 @@ ngx_http_llmbroker_gemini_write_logprobs(ngx_http_llmbroker_gemini_build_t *b)
         ngx_http_llmbroker_json_bool(&b->w, 1);
     }
 
-    if (ngx_http_llmbroker_json_int(v, 0) > 0
-        && ngx_http_llmbroker_gemini_key(b, "logprobs"))
-    {
-        ngx_http_llmbroker_json_raw(&b->w, &v->raw);
+    if (n > 0 && ngx_http_llmbroker_gemini_key(b, "logprobs")) {
+        ngx_http_llmbroker_json_number(&b->w, n);
     }
 }
 

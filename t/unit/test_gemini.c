@@ -448,6 +448,10 @@ test_citations(void)
     ok(ex_events(text, 7) == NGX_OK
        && strstr(ex_answer(), first) != NULL
        && strstr(ex_answer(), third) != NULL, "citations in a stream");
+
+    ex_build(CHAT, 1, ASK(",\"tools\":[{\"urlContext\":{}}]"));
+    ok(ex_events(text, 7) == NGX_OK
+       && strstr(ex_answer(), first) != NULL, "of what other tools found");
 }
 
 
@@ -584,6 +588,14 @@ test_odd(void)
 
     ex_start(CHAT, 0, 0);
     ok(ex_json("[]") == NGX_DECLINED, "an empty array");
+
+    ex_start(CHAT, 0, 0);
+    ok(ex_events("data: [{\"candidates\":[{\"content\":{\"parts\":[{\"text\":"
+                 "\"a\"}]}}]},{\"candidates\":[{\"content\":{\"parts\":[{"
+                 "\"text\":\"b\"}]},\"finishReason\":\"STOP\"}]}]\n\n", 7)
+       == NGX_OK
+       && strstr(ex_answer(), "\"content\":\"ab\"") != NULL,
+       "several answers in one event");
 }
 
 

@@ -265,6 +265,14 @@ test_media(void)
                          "{\"fileData\":{\"fileUri\":"
                          "\"https://g/v1beta/files/1\"}}")),
            "audio and files (R35)");
+
+    builds(MESSAGES("{\"role\":\"user\",\"content\":[{\"type\":\"image_url\","
+                    "\"image_url\":{\"url\":\"https://a/b.png\",\"detail\":"
+                    "\"high\"},\"cache_control\":{\"type\":\"ephemeral\"}}]}"),
+           CONTENTS(USER("{\"fileData\":{\"mimeType\":\"image/png\","
+                         "\"fileUri\":\"https://a/b.png\"}}")),
+           "an image in detail, for the cache");
+    drops("cache_control, image_url.detail", "is told");
 }
 
 
@@ -354,6 +362,28 @@ test_results(void)
                     "\"response\":{\"result\":\"\"}}}")),
            "an image lies within a result");
     ex_model = "gemini-2.5-flash";
+
+    builds(MESSAGES("{\"role\":\"user\",\"content\":\"x\"},{\"role\":"
+                    "\"assistant\",\"tool_calls\":[{\"id\":\"\",\"function\":{"
+                    "\"name\":\"f\",\"arguments\":\"{}\"}},{\"function\":{"
+                    "\"name\":\"g\",\"arguments\":\"{}\"}}]},"
+                    "{\"role\":\"tool\",\"tool_call_id\":\"\",\"content\":"
+                    "\"1\"},{\"role\":\"tool\",\"content\":\"2\"}"),
+           CONTENTS(X "," MODEL("{\"functionCall\":{\"name\":\"f\","
+                    "\"args\":{}}},{\"functionCall\":{\"name\":\"g\","
+                    "\"args\":{}}}") ","
+                    USER("{\"functionResponse\":{\"name\":\"f\","
+                    "\"response\":{\"result\":\"1\"}}},"
+                    "{\"functionResponse\":{\"name\":\"g\","
+                    "\"response\":{\"result\":\"2\"}}}")),
+           "calls without an id are answered in their order");
+
+    builds(MESSAGES("{\"role\":\"assistant\",\"tool_calls\":[{\"function\":{"
+                    "\"name\":\"f\",\"arguments\":\"{}\"}}]},"
+                    "{\"role\":\"tool\",\"content\":\"1\"},"
+                    "{\"role\":\"tool\",\"content\":\"2\"}"),
+           "400 invalid_value messages[2].tool_call_id",
+           "one result more than calls");
 }
 
 
@@ -724,6 +754,14 @@ test_prompt(void)
     got = ex_build(COMPLETIONS, 0, "{\"prompt\":\"\",\"max_tokens\":9}");
     ok(got && strstr(got, "\"contents\":[" USER("{\"text\":\".\"}") "]"),
        "an empty prompt");
+
+    got = ex_build(COMPLETIONS, 0, "{\"prompt\":\"a\",\"max_tokens\":3,"
+                   "\"logprobs\":2}");
+    is_str(got, strlen(got),
+           "{\"contents\":[" USER("{\"text\":\"a\"}") "],"
+           "\"generationConfig\":{\"maxOutputTokens\":3,"
+           "\"responseLogprobs\":true,\"logprobs\":2}}",
+           "log probabilities of a completion");
 }
 
 
