@@ -44,6 +44,11 @@ our $models = <<'_EOC_';
     api_key: eyJk3y
     base_url: https://r.openai.azure.com/openai/v1
     api_version: a&b
+  azure-old:
+    provider: azure
+    api_key: k3y
+    base_url: https://r.openai.azure.com
+    api_version: 2024-06-01
   azure-path:
     provider: azure
     api_key: k3y
@@ -288,7 +293,7 @@ POST /v1/chat/completions
 POST /v1/chat/completions
 {"model":"deepseek","messages":[],"max_completion_tokens":2,"max_tokens":3,"seed":1,"n":1}
 --- response_body_like chomp
-"body":\{"model":"deepseek","messages":\[\],"max_tokens":3,"n":1\},"dropped_params":\["seed"\],
+"body":\{"model":"deepseek","messages":\[\],"max_tokens":3,"n":1\},"dropped_params":\["max_completion_tokens","seed"\],
 
 
 
@@ -361,3 +366,48 @@ POST /v1/embeddings
 {"model":"groq","input":"a"}
 --- error_code: 400
 --- response_body_like: "param":"model","code":"unsupported_value"
+
+
+
+=== TEST 33: an azure-old version that refuses stream_options
+--- request
+POST /v1/chat/completions
+{"model":"azure-old","messages":[],"stream":true}
+--- response_body_like chomp
+"body":\{"model":"azure-old","messages":\[\],"stream":true\},"dropped_params":\[\],
+
+
+
+=== TEST 34: azure-old when the client asks for them
+--- request
+POST /v1/chat/completions
+{"model":"azure-old","messages":[],"stream":true,"stream_options":{"include_usage":true}}
+--- response_body_like chomp
+"body":\{"model":"azure-old","messages":\[\],"stream":true\},"dropped_params":\["stream_options"\],
+
+
+
+=== TEST 35: azure-version knows stream_options
+--- request
+POST /v1/chat/completions
+{"model":"azure-version","messages":[],"stream":true}
+--- response_body_like chomp
+"body":\{"model":"my gpt","messages":\[\],"stream":true,"stream_options":\{"include_usage":true\}\},"dropped_params":\[\],
+
+
+
+=== TEST 36: mistral: the size of vectors
+--- request
+POST /v1/embeddings
+{"model":"mistral","input":"a","dimensions":8}
+--- response_body_like chomp
+"body":\{"model":"mistral","input":"a","output_dimension":8\},"dropped_params":\[\],
+
+
+
+=== TEST 37: mistral: what only OpenAI knows
+--- request
+POST /v1/chat/completions
+{"model":"mistral","messages":[],"verbosity":"low","safety_identifier":"s","prompt_cache_key":"k","prompt_cache_retention":"24h","prompt_cache_options":{},"web_search_options":{},"modalities":["text"],"audio":null,"moderation":{}}
+--- response_body_like chomp
+"body":\{"model":"mistral","messages":\[\]\},"dropped_params":\["safety_identifier","prompt_cache_key","prompt_cache_options","prompt_cache_retention","verbosity","web_search_options","moderation","modalities"\],

@@ -26,6 +26,16 @@ models:
     override_params:
       store: false
     drop_params: [logit_bias, user]
+  short:
+    provider: openai
+    base_url: http://127.0.0.1:$TEST_NGINX_RAND_PORT_1/v1
+    api_key: sk-test
+    default_params: {max_tokens: 1000}
+  capped:
+    provider: openai
+    base_url: http://127.0.0.1:$TEST_NGINX_RAND_PORT_1/v1
+    api_key: sk-test
+    override_params: {max_tokens: 50}
 proxy:
   default_model: gpt
 _EOC_
@@ -191,3 +201,54 @@ Transfer-Encoding: chunked
 . "22\r\n{\"role\":\"user\",\"content\":\"hi\"}]}  \r\n0\r\n\r\n"
 --- response_body_like chomp
 \\n\{\\"model\\":\\"gpt-real\\",\\"messages\\":\[\{\\"role\\":\\"user\\",\\"content\\":\\"hi\\"\}\]\}  "
+
+
+
+=== TEST 13: an object that lacks nothing stays as it is
+--- request
+POST /v1/chat/completions
+{"model":"tuned","temperature":1,"stop":1,"metadata":{ "team" : 1, "deep": { "y":[ ], "x" : {} } },"store":1,"messages":[{"role":"user","content":"hi"}]}
+--- response_body_like chomp
+\\"metadata\\":\{ \\"team\\" : 1, \\"deep\\": \{ \\"y\\":\[ \], \\"x\\" : \{\} \} \},\\"store\\":false,\\"messages\\":\[\{\\"role\\":\\"user\\",\\"content\\":\\"hi\\"\}\]\}"
+
+
+
+=== TEST 14: a limit under its other name is named by the request
+--- request
+POST /v1/chat/completions
+{"model":"short","max_completion_tokens":5,"messages":[{"role":"user","content":"hi"}]}
+--- response_body_like chomp
+\\n\{\\"model\\":\\"short\\",\\"max_completion_tokens\\":5,\\"messages\\":\[\{\\"role\\":\\"user\\",\\"content\\":\\"hi\\"\}\]\}"
+
+
+
+=== TEST 15: and is overridden
+--- request
+POST /v1/chat/completions
+{"model":"capped","max_completion_tokens":9999,"messages":[{"role":"user","content":"hi"}]}
+--- response_body_like chomp
+\\n\{\\"model\\":\\"capped\\",\\"messages\\":\[\{\\"role\\":\\"user\\",\\"content\\":\\"hi\\"\}\],\\"max_tokens\\":50\}"
+
+
+
+=== TEST 16: too many values to merge with
+--- config
+    location / { llmbroker; client_max_body_size 64m; }
+--- request eval
+"POST /v1/chat/completions\n"
+. '{"model":"tuned","messages":[],"metadata":{"a":[' . "1," x 1100000
+. '1]}}'
+--- error_code: 413
+--- response_body_like: "code":"request_too_large"
+
+
+
+=== TEST 17: too many values beside the wish for usage
+--- config
+    location / { llmbroker; client_max_body_size 64m; }
+--- request eval
+"POST /v1/chat/completions\n"
+. '{"model":"gpt","messages":[],"stream":true,"stream_options":{"a":['
+. "1," x 1100000 . '1]}}'
+--- error_code: 413
+--- response_body_like: "code":"request_too_large"

@@ -12,7 +12,10 @@
 #include "provider/ngx_http_llmbroker_provider.h"
 
 
-#define NGX_HTTP_LLMBROKER_AZURE_DEPLOYMENTS  "/deployments/"
+#define NGX_HTTP_LLMBROKER_AZURE_DEPLOYMENTS     "/deployments/"
+
+/* the first version that knows them (wire format section 7.2) */
+#define NGX_HTTP_LLMBROKER_AZURE_STREAM_OPTIONS  "2024-09-01"
 
 
 static ngx_int_t ngx_http_llmbroker_azure_base(ngx_pool_t *pool,
@@ -51,6 +54,18 @@ ngx_http_llmbroker_azure_configure(ngx_pool_t *pool,
 
     if (rc != NGX_OK || version.len == 0) {
         return rc;
+    }
+
+    /* versions are dates */
+
+    if (version.data[0] >= '0' && version.data[0] <= '9'
+        && ngx_memn2cmp(version.data, (u_char *)
+                        NGX_HTTP_LLMBROKER_AZURE_STREAM_OPTIONS, version.len,
+                        sizeof(NGX_HTTP_LLMBROKER_AZURE_STREAM_OPTIONS) - 1)
+           < 0
+        && !ngx_http_llmbroker_azure_ends(&target->base_path, "/models"))
+    {
+        target->usage_untold = 1;
     }
 
     for (i = 0; i < NGX_HTTP_LLMBROKER_CALLS; i++) {

@@ -86,6 +86,11 @@ typedef struct {
     /* model as the inside of a JSON string */
     ngx_str_t                            inner_model;
 
+    unsigned                             usage_untold:1; /* streams cannot
+                                                      be asked for the usage:
+                                                      "stream_options" is
+                                                      refused */
+
     void                                *abilities; /* the dialect's own */
 
     const char                          *why;       /* configure() declined */

@@ -32,6 +32,10 @@ static const ngx_http_llmbroker_adapt_t  ngx_http_llmbroker_mistral_adapt[] = {
       NGX_HTTP_LLMBROKER_ADAPT_RENAME,
       ngx_string("random_seed") },
 
+    { ngx_string("dimensions"),
+      NGX_HTTP_LLMBROKER_ADAPT_RENAME,
+      ngx_string("output_dimension") },
+
     { ngx_string("user"),
       NGX_HTTP_LLMBROKER_ADAPT_DROP,
       ngx_null_string },
@@ -53,6 +57,42 @@ static const ngx_http_llmbroker_adapt_t  ngx_http_llmbroker_mistral_adapt[] = {
       ngx_null_string },
 
     { ngx_string("service_tier"),
+      NGX_HTTP_LLMBROKER_ADAPT_DROP,
+      ngx_null_string },
+
+    { ngx_string("safety_identifier"),
+      NGX_HTTP_LLMBROKER_ADAPT_DROP,
+      ngx_null_string },
+
+    { ngx_string("prompt_cache_key"),
+      NGX_HTTP_LLMBROKER_ADAPT_DROP,
+      ngx_null_string },
+
+    { ngx_string("prompt_cache_options"),
+      NGX_HTTP_LLMBROKER_ADAPT_DROP,
+      ngx_null_string },
+
+    { ngx_string("prompt_cache_retention"),
+      NGX_HTTP_LLMBROKER_ADAPT_DROP,
+      ngx_null_string },
+
+    { ngx_string("verbosity"),
+      NGX_HTTP_LLMBROKER_ADAPT_DROP,
+      ngx_null_string },
+
+    { ngx_string("web_search_options"),
+      NGX_HTTP_LLMBROKER_ADAPT_DROP,
+      ngx_null_string },
+
+    { ngx_string("moderation"),
+      NGX_HTTP_LLMBROKER_ADAPT_DROP,
+      ngx_null_string },
+
+    { ngx_string("modalities"),
+      NGX_HTTP_LLMBROKER_ADAPT_DROP,
+      ngx_null_string },
+
+    { ngx_string("audio"),
       NGX_HTTP_LLMBROKER_ADAPT_DROP,
       ngx_null_string },
 

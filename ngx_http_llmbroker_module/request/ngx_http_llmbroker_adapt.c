@@ -107,10 +107,15 @@ ngx_http_llmbroker_adapt_rule(ngx_http_llmbroker_edit_t *edit,
             return NGX_ERROR;
         }
 
-        if (rc == NGX_DECLINED && !null
-            && ngx_http_llmbroker_edit_set(edit, (char *) rule->to.data, value)
-               != NGX_OK)
-        {
+        if (null) {
+            break;
+        }
+
+        rc = (rc == NGX_OK)
+             ? ngx_http_llmbroker_dropped(ex, &name)
+             : ngx_http_llmbroker_edit_set(edit, (char *) rule->to.data,
+                                           value);
+        if (rc != NGX_OK) {
             return NGX_ERROR;
         }
 

@@ -152,6 +152,10 @@ ngx_http_llmbroker_attempt_build(ngx_http_llmbroker_attempt_t *at)
     rc = ngx_http_llmbroker_edit(&edit, ex->pool, &ctx->body, ctx->model,
                                  ctx->call, ctx->shared->conf->injection);
 
+    if (rc == NGX_DECLINED) {
+        ngx_http_llmbroker_error(&ctx->error, NGX_HTTP_LLMBROKER_TOO_LARGE);
+    }
+
     if (rc != NGX_OK) {
         return rc;
     }
@@ -225,18 +229,31 @@ ngx_http_llmbroker_attempt_adapt(ngx_http_llmbroker_attempt_t *at,
         return rc;
     }
 
-    if (ex->stream) {
-        if (ngx_http_llmbroker_edit_usage(edit, ctx->model, &wanted)
-            != NGX_OK)
-        {
-            return NGX_ERROR;
-        }
+    if (!ex->stream) {
+        return NGX_OK;
+    }
 
-        ex->usage_wanted = wanted;
+    rc = ngx_http_llmbroker_edit_usage(edit, ctx->model, &wanted);
 
-        if (ex->target->row->usage_unasked) {
-            ngx_http_llmbroker_edit_drop(edit, &stream_options);
-        }
+    if (rc == NGX_DECLINED) {
+        ngx_http_llmbroker_error(&ctx->error, NGX_HTTP_LLMBROKER_TOO_LARGE);
+    }
+
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    ex->usage_wanted = wanted;
+
+    if (ex->target->row->usage_unasked) {
+        ngx_http_llmbroker_edit_drop(edit, &stream_options);
+        return NGX_OK;
+    }
+
+    if (ex->target->usage_untold) {
+        ngx_http_llmbroker_edit_drop(edit, &stream_options);
+        return wanted ? ngx_http_llmbroker_dropped(ex, &stream_options)
+                      : NGX_OK;
     }
 
     return NGX_OK;

@@ -11,6 +11,9 @@
 #include "request/ngx_http_llmbroker_edit.h"
 
 
+static ngx_str_t *ngx_http_llmbroker_edit_twin(ngx_str_t *name);
+static ngx_uint_t ngx_http_llmbroker_edit_overrides(
+    ngx_http_llmbroker_model_t *model, ngx_str_t *name);
 static ngx_int_t ngx_http_llmbroker_edit_default(
     ngx_http_llmbroker_edit_t *edit, ngx_http_llmbroker_param_t *param);
 static ngx_int_t ngx_http_llmbroker_edit_override(
@@ -18,6 +21,8 @@ static ngx_int_t ngx_http_llmbroker_edit_override(
 static ngx_int_t ngx_http_llmbroker_edit_merge(ngx_pool_t *pool,
     ngx_http_llmbroker_json_t *object, ngx_http_llmbroker_json_t *defaults,
     ngx_str_t *text);
+static ngx_uint_t ngx_http_llmbroker_edit_lacks(
+    ngx_http_llmbroker_json_t *object, ngx_http_llmbroker_json_t *defaults);
 static void ngx_http_llmbroker_edit_merge_write(
     ngx_http_llmbroker_json_writer_t *w, ngx_http_llmbroker_json_t *object,
     ngx_http_llmbroker_json_t *defaults);
@@ -44,7 +49,8 @@ ngx_http_llmbroker_edit(ngx_http_llmbroker_edit_t *edit, ngx_pool_t *pool,
     ngx_http_llmbroker_body_t *body, ngx_http_llmbroker_model_t *model,
     ngx_http_llmbroker_call_e call, ngx_uint_t injection)
 {
-    ngx_str_t                   *drop;
+    ngx_int_t                    rc;
+    ngx_str_t                   *drop, *twin;
     ngx_uint_t                   i;
     ngx_http_llmbroker_param_t  *param;
 
@@ -68,8 +74,9 @@ ngx_http_llmbroker_edit(ngx_http_llmbroker_edit_t *edit, ngx_pool_t *pool,
         param = model->defaults[call].elts;
 
         for (i = 0; i < model->defaults[call].nelts; i++) {
-            if (ngx_http_llmbroker_edit_default(edit, &param[i]) != NGX_OK) {
-                return NGX_ERROR;
+            rc = ngx_http_llmbroker_edit_default(edit, &param[i]);
+            if (rc != NGX_OK) {
+                return rc;
             }
         }
     }
@@ -77,6 +84,12 @@ ngx_http_llmbroker_edit(ngx_http_llmbroker_edit_t *edit, ngx_pool_t *pool,
     param = model->overrides.elts;
 
     for (i = 0; i < model->overrides.nelts; i++) {
+        twin = ngx_http_llmbroker_edit_twin(&param[i].name);
+
+        if (twin && !ngx_http_llmbroker_edit_overrides(model, twin)) {
+            ngx_http_llmbroker_edit_drop(edit, twin);
+        }
+
         if (ngx_http_llmbroker_edit_override(edit, &param[i]) != NGX_OK) {
             return NGX_ERROR;
         }
@@ -92,11 +105,58 @@ ngx_http_llmbroker_edit(ngx_http_llmbroker_edit_t *edit, ngx_pool_t *pool,
 }
 
 
+/* one limit has two names, of which OpenAI takes only one at a time */
+
+static ngx_str_t *
+ngx_http_llmbroker_edit_twin(ngx_str_t *name)
+{
+    static ngx_str_t  old = ngx_string("max_tokens");
+    static ngx_str_t  new = ngx_string("max_completion_tokens");
+
+    if (name->len == old.len
+        && ngx_memcmp(name->data, old.data, old.len) == 0)
+    {
+        return &new;
+    }
+
+    if (name->len == new.len
+        && ngx_memcmp(name->data, new.data, new.len) == 0)
+    {
+        return &old;
+    }
+
+    return NULL;
+}
+
+
+static ngx_uint_t
+ngx_http_llmbroker_edit_overrides(ngx_http_llmbroker_model_t *model,
+    ngx_str_t *name)
+{
+    ngx_uint_t                   i;
+    ngx_http_llmbroker_param_t  *param;
+
+    param = model->overrides.elts;
+
+    for (i = 0; i < model->overrides.nelts; i++) {
+
+        if (param[i].name.len == name->len
+            && ngx_memcmp(param[i].name.data, name->data, name->len) == 0)
+        {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
 static ngx_int_t
 ngx_http_llmbroker_edit_default(ngx_http_llmbroker_edit_t *edit,
     ngx_http_llmbroker_param_t *param)
 {
-    ngx_str_t                     text;
+    ngx_int_t                     rc;
+    ngx_str_t                     text, *twin;
     ngx_uint_t                    n;
     ngx_http_llmbroker_json_t    *object;
     ngx_http_llmbroker_param_t   *added;
@@ -105,6 +165,12 @@ ngx_http_llmbroker_edit_default(ngx_http_llmbroker_edit_t *edit,
     m = ngx_http_llmbroker_body_find(edit->body, &param->name);
 
     if (m == NULL) {
+        twin = ngx_http_llmbroker_edit_twin(&param->name);
+
+        if (twin && ngx_http_llmbroker_body_find(edit->body, twin)) {
+            return NGX_OK;
+        }
+
         added = ngx_array_push(&edit->added);
         if (added == NULL) {
             return NGX_ERROR;
@@ -123,12 +189,19 @@ ngx_http_llmbroker_edit_default(ngx_http_llmbroker_edit_t *edit,
 
     if (ngx_http_llmbroker_body_bytes(edit->pool, edit->body, m->start,
                                       m->end, &text)
-        != NGX_OK
-        || ngx_http_llmbroker_json_parse(edit->pool, text.data, text.len,
-                                         &object)
-           != NGX_OK)
+        != NGX_OK)
     {
         return NGX_ERROR;
+    }
+
+    rc = ngx_http_llmbroker_json_parse(edit->pool, text.data, text.len,
+                                       &object);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    if (!ngx_http_llmbroker_edit_lacks(object, param->tree)) {
+        return NGX_OK;
     }
 
     n = m - (ngx_http_llmbroker_member_t *) edit->body->members.elts;
@@ -169,7 +242,32 @@ ngx_http_llmbroker_edit_merge(ngx_pool_t *pool,
 }
 
 
-/* goes no deeper than the configured defaults do, whatever the client sends */
+/*
+ * 1 when an object lacks one of the defaults.  Like the merge, it goes no
+ * deeper than the configured defaults do, whatever the client sends.
+ */
+
+static ngx_uint_t
+ngx_http_llmbroker_edit_lacks(ngx_http_llmbroker_json_t *object,
+    ngx_http_llmbroker_json_t *defaults)
+{
+    ngx_http_llmbroker_json_t  *v, *d;
+
+    for (d = defaults->child; d; d = d->next) {
+        v = ngx_http_llmbroker_edit_member(object, &d->key);
+
+        if (v == NULL
+            || (d->type == NGX_HTTP_LLMBROKER_JSON_OBJECT
+                && v->type == NGX_HTTP_LLMBROKER_JSON_OBJECT
+                && ngx_http_llmbroker_edit_lacks(v, d)))
+        {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
 
 static void
 ngx_http_llmbroker_edit_merge_write(ngx_http_llmbroker_json_writer_t *w,
@@ -431,11 +529,10 @@ ngx_http_llmbroker_edit_usage(ngx_http_llmbroker_edit_t *edit,
                                            &ngx_http_llmbroker_include_usage);
     }
 
-    if (ngx_http_llmbroker_json_parse(edit->pool, text.data, text.len,
-                                      &options)
-        != NGX_OK)
-    {
-        return NGX_ERROR;
+    rc = ngx_http_llmbroker_json_parse(edit->pool, text.data, text.len,
+                                       &options);
+    if (rc != NGX_OK) {
+        return rc;
     }
 
     if (options->type != NGX_HTTP_LLMBROKER_JSON_OBJECT) {

@@ -39,7 +39,8 @@ typedef struct {
 
 /*
  * Applies a model's defaults (unless "injection" is 0), overrides and drops.
- * Return: NGX_OK, NGX_ERROR.
+ * Return: NGX_OK; NGX_DECLINED when an object has too many values to merge
+ * defaults into it; NGX_ERROR.
  */
 ngx_int_t ngx_http_llmbroker_edit(ngx_http_llmbroker_edit_t *edit,
     ngx_pool_t *pool, ngx_http_llmbroker_body_t *body,
@@ -70,7 +71,7 @@ void ngx_http_llmbroker_edit_drop(ngx_http_llmbroker_edit_t *edit,
  *
  * wanted:  1 when the request asked for it by itself
  *
- * Return: NGX_OK, NGX_ERROR.
+ * Return: NGX_OK; NGX_DECLINED when it has too many values; NGX_ERROR.
  */
 ngx_int_t ngx_http_llmbroker_edit_usage(ngx_http_llmbroker_edit_t *edit,
     ngx_http_llmbroker_model_t *model, ngx_uint_t *wanted);
