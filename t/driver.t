@@ -523,6 +523,7 @@ made by init
     location /t {
         proxy_http_version 1.0;
         proxy_set_header Host mock;
+        proxy_set_header Connection close;
         proxy_pass http://127.0.0.1:$TEST_NGINX_RAND_PORT_1;
     }
 --- tcp_listen: $TEST_NGINX_RAND_PORT_1
