@@ -37,6 +37,9 @@ typedef struct {
                                                      NULL */
     ngx_int_t                            max_tokens;  /* -1: not asked */
     ngx_array_t                          names;   /* of ngx_str_t */
+    ngx_array_t                          schemas; /* of ngx_str_t: one for each
+                                                     tool, empty if it is not
+                                                     strict */
     const char                          *tier;    /* or NULL */
     ngx_str_t                            schema;  /* of native output */
     ngx_uint_t                           caches;  /* written so far */

@@ -158,6 +158,8 @@ ngx_http_llmbroker_bedrock_init(ngx_http_llmbroker_bedrock_build_t *b)
                                           ngx_http_llmbroker_bedrock_media)
            != NGX_OK
         || ngx_array_init(&b->names, ex->pool, 1, sizeof(ngx_str_t))
+           != NGX_OK
+        || ngx_array_init(&b->schemas, ex->pool, 1, sizeof(ngx_str_t))
            != NGX_OK)
     {
         return NGX_ERROR;

@@ -20,11 +20,14 @@
 
 static ngx_uint_t ngx_http_llmbroker_bedrock_is_choice(
     ngx_http_llmbroker_bedrock_build_t *b, const char *choice);
-static ngx_int_t ngx_http_llmbroker_bedrock_schema(
+static ngx_int_t ngx_http_llmbroker_bedrock_schemas(
     ngx_http_llmbroker_bedrock_build_t *b);
+static ngx_int_t ngx_http_llmbroker_bedrock_schema(
+    ngx_http_llmbroker_bedrock_build_t *b, ngx_http_llmbroker_json_t *schema,
+    ngx_str_t *text);
 static void ngx_http_llmbroker_bedrock_write_tool(
     ngx_http_llmbroker_bedrock_build_t *b,
-    ngx_http_llmbroker_claude_tool_t *tool);
+    ngx_http_llmbroker_claude_tool_t *tool, ngx_str_t *schema);
 static void ngx_http_llmbroker_bedrock_write_called(
     ngx_http_llmbroker_bedrock_build_t *b, ngx_str_t *name);
 static void ngx_http_llmbroker_bedrock_write_format_tool(
@@ -82,7 +85,7 @@ ngx_http_llmbroker_bedrock_tools(ngx_http_llmbroker_bedrock_build_t *b)
         }
     }
 
-    return ngx_http_llmbroker_bedrock_schema(b);
+    return ngx_http_llmbroker_bedrock_schemas(b);
 }
 
 
@@ -94,10 +97,58 @@ ngx_http_llmbroker_bedrock_is_choice(ngx_http_llmbroker_bedrock_build_t *b,
 }
 
 
-/* R70: the schema of native output is text that is JSON */
+/*
+ * Strict schemas are written on their own: that of native output is text which
+ * is JSON (R70), and that of a tool lies deeper than in the client's request.
+ */
 
 static ngx_int_t
-ngx_http_llmbroker_bedrock_schema(ngx_http_llmbroker_bedrock_build_t *b)
+ngx_http_llmbroker_bedrock_schemas(ngx_http_llmbroker_bedrock_build_t *b)
+{
+    ngx_str_t                          *text;
+    ngx_uint_t                          i;
+    ngx_http_llmbroker_json_t          *v;
+    ngx_http_llmbroker_claude_tool_t   *tool;
+    ngx_http_llmbroker_claude_build_t  *claude;
+
+    claude = &b->claude;
+
+    if (claude->format == NGX_HTTP_LLMBROKER_CLAUDE_NATIVE
+        && ngx_http_llmbroker_bedrock_schema(b, claude->schema, &b->schema)
+           != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    tool = claude->tools.elts;
+
+    for (i = 0; i < claude->tools.nelts; i++) {
+
+        text = ngx_array_push(&b->schemas);
+        if (text == NULL) {
+            return NGX_ERROR;
+        }
+
+        ngx_str_null(text);
+
+        if (!ngx_http_llmbroker_claude_strict(&tool[i])) {
+            continue;
+        }
+
+        v = ngx_http_llmbroker_json_get(tool[i].function, "parameters");
+
+        if (ngx_http_llmbroker_bedrock_schema(b, v, text) != NGX_OK) {
+            return NGX_ERROR;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_llmbroker_bedrock_schema(ngx_http_llmbroker_bedrock_build_t *b,
+    ngx_http_llmbroker_json_t *schema, ngx_str_t *text)
 {
     u_char                             *p;
     ngx_pool_t                         *pool;
@@ -106,18 +157,12 @@ ngx_http_llmbroker_bedrock_schema(ngx_http_llmbroker_bedrock_build_t *b)
     ngx_http_llmbroker_claude_build_t  *claude;
 
     claude = &b->claude;
-
-    if (claude->format != NGX_HTTP_LLMBROKER_CLAUDE_NATIVE) {
-        return NGX_OK;
-    }
-
     pool = claude->ex->pool;
 
-    ngx_http_llmbroker_out_init(&out, pool, NULL, NULL,
-                                claude->schema->raw.len + 64);
+    ngx_http_llmbroker_out_init(&out, pool, NULL, NULL, schema->raw.len + 64);
 
     ngx_http_llmbroker_json_write_start(&claude->w, &out);
-    ngx_http_llmbroker_claude_write_strict(claude, claude->schema);
+    ngx_http_llmbroker_claude_write_strict(claude, schema);
 
     if (ngx_http_llmbroker_json_write_end(&claude->w) != NGX_OK) {
         return NGX_ERROR;
@@ -128,8 +173,8 @@ ngx_http_llmbroker_bedrock_schema(ngx_http_llmbroker_bedrock_build_t *b)
         return NGX_ERROR;
     }
 
-    b->schema.data = p;
-    b->schema.len = out.length;
+    text->data = p;
+    text->len = out.length;
 
     for (cl = out.chain; cl; cl = cl->next) {
         p = ngx_cpymem(p, cl->buf->pos, cl->buf->last - cl->buf->pos);
@@ -142,7 +187,7 @@ ngx_http_llmbroker_bedrock_schema(ngx_http_llmbroker_bedrock_build_t *b)
 void
 ngx_http_llmbroker_bedrock_write_tools(ngx_http_llmbroker_bedrock_build_t *b)
 {
-    ngx_str_t                          *name;
+    ngx_str_t                          *name, *schema;
     ngx_uint_t                          i, one;
     ngx_http_llmbroker_claude_tool_t   *tool;
     ngx_http_llmbroker_claude_build_t  *claude;
@@ -164,9 +209,10 @@ ngx_http_llmbroker_bedrock_write_tools(ngx_http_llmbroker_bedrock_build_t *b)
     ngx_http_llmbroker_json_open_array(w);
 
     tool = claude->tools.elts;
+    schema = b->schemas.elts;
 
     for (i = 0; i < claude->tools.nelts; i++) {
-        ngx_http_llmbroker_bedrock_write_tool(b, &tool[i]);
+        ngx_http_llmbroker_bedrock_write_tool(b, &tool[i], &schema[i]);
     }
 
     name = claude->called.elts;
@@ -204,7 +250,7 @@ ngx_http_llmbroker_bedrock_write_tools(ngx_http_llmbroker_bedrock_build_t *b)
 
 static void
 ngx_http_llmbroker_bedrock_write_tool(ngx_http_llmbroker_bedrock_build_t *b,
-    ngx_http_llmbroker_claude_tool_t *tool)
+    ngx_http_llmbroker_claude_tool_t *tool, ngx_str_t *schema)
 {
     ngx_http_llmbroker_json_t         *v;
     ngx_http_llmbroker_json_writer_t  *w;
@@ -221,7 +267,7 @@ ngx_http_llmbroker_bedrock_write_tool(ngx_http_llmbroker_bedrock_build_t *b,
     v = ngx_http_llmbroker_json_get(tool->function, "description");
     ngx_http_llmbroker_bedrock_write_string(b, "description", v);
 
-    if (ngx_http_llmbroker_claude_strict(tool)) {
+    if (schema->len) {
         ngx_http_llmbroker_json_key(w, "strict");
         ngx_http_llmbroker_json_bool(w, 1);
     }
@@ -229,7 +275,14 @@ ngx_http_llmbroker_bedrock_write_tool(ngx_http_llmbroker_bedrock_build_t *b,
     ngx_http_llmbroker_json_key(w, "inputSchema");
     ngx_http_llmbroker_json_open(w);
     ngx_http_llmbroker_json_key(w, "json");
-    ngx_http_llmbroker_claude_write_parameters(&b->claude, tool);
+
+    if (schema->len) {
+        ngx_http_llmbroker_json_raw(w, schema);
+
+    } else {
+        ngx_http_llmbroker_claude_write_parameters(&b->claude, tool);
+    }
+
     ngx_http_llmbroker_json_close(w);
 
     ngx_http_llmbroker_json_close(w);

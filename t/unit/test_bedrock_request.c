@@ -27,6 +27,7 @@ static void test_cache(void);
 static void test_config(void);
 static void test_tier(void);
 static void test_tools(void);
+static void test_deep(void);
 static void test_choice(void);
 static void test_none(void);
 static void test_parallel(void);
@@ -122,6 +123,7 @@ main(void)
     test_config();
     test_tier();
     test_tools();
+    test_deep();
     test_choice();
     test_none();
     test_parallel();
@@ -666,6 +668,44 @@ test_tools(void)
         builds(ASK("," FG), TOOLS(SPECS, ""), "for every model");
     }
 
+    ex_model = CLAUDE;
+}
+
+
+/* a schema as deep as a request may be, and deeper in what it becomes */
+
+static void
+test_deep(void)
+{
+    char        text[4096], *p;
+    size_t      i, n;
+
+    ex_model = NEWER;
+
+    for (n = 50; n < 66; n++) {
+        p = text + sprintf(text, "{\"messages\":[" SAY("user", "\"x\"") "],"
+                           "\"tools\":[{\"type\":\"function\",\"function\":"
+                           "{\"name\":\"f\",\"strict\":true,"
+                           "\"parameters\":");
+
+        for (i = 0; i < n; i++) {
+            p += sprintf(p, "{\"items\":");
+        }
+
+        p += sprintf(p, "{}");
+
+        for (i = 0; i < n; i++) {
+            *p++ = '}';
+        }
+
+        sprintf(p, "}}]}");
+
+        if (ex_build(CHAT, 0, text) == NULL) {
+            break;
+        }
+    }
+
+    is(n, 66, "a strict schema of any depth that can be asked for");
     ex_model = CLAUDE;
 }
 
