@@ -316,7 +316,15 @@ test_openai(void)
         ok(ex_target.row->configure(ex_pool, &ex_target) == NGX_OK
            && ex_target.calls == 1 << CHAT, "an OpenAI interface has chats");
 
+        ngx_str_null(&ex_target.api_key);
+        ok(ex_target.row->configure(ex_pool, &ex_target) == NGX_OK,
+           "takes no key");
+
         ex_target.access_key_id = str("I");
+        ex_target.api_key = str("KEY");
+        ok(ex_target.row->configure(ex_pool, &ex_target) == NGX_OK,
+           "or one of Bedrock's");
+
         ngx_str_null(&ex_target.api_key);
         ok(ex_target.row->configure(ex_pool, &ex_target) == NGX_DECLINED
            && strstr(ex_target.why, "\"api_key\"") != NULL,
@@ -456,9 +464,9 @@ test_buffered(void)
 
     ex_start(CHAT, 0, 0);
     ex_json("{\"output\":{\"message\":{\"content\":[{\"text\":\"x\"}]}},"
-            "\"serviceTier\":{\"type\":\"priority\"}}");
-    ok(strstr(ex_answer(), "\"service_tier\":\"priority\"") != NULL,
-       "the tier (P13)");
+            "\"serviceTier\":{\"type\":\"default\"},\"message\":\"m\"}");
+    ok(strstr(ex_answer(), "\"service_tier\":\"default\"") != NULL,
+       "the tier (P13), and a member that is no error's");
 }
 
 
@@ -543,8 +551,12 @@ test_server(void)
         CLOSE("0"),
         OPEN("1", "{\"toolResult\":{}}"),
         CLOSE("1"),
-        TEXT("2", "x"),
+        OPEN("2", "{\"toolUse\":{\"type\":\"server_tool_use\","
+                  "\"input\":{}}}"),
+        INPUT("2", "{\\\"a\\\":1}"),
         CLOSE("2"),
+        TEXT("3", "x"),
+        CLOSE("3"),
         STOP("end_turn"),
         END
     };
@@ -556,7 +568,8 @@ test_server(void)
        "is none of the client's");
     ok(strstr(ex_answer(), SPECIFIC "{\"server_blocks\":[{\"toolUse\":"
                            "{\"type\":\"server_tool_use\",\"input\":{}}},"
-                           "{\"toolResult\":{\"content\":[]}}]}") != NULL,
+                           "{\"toolResult\":{\"content\":[]}},"
+                           "{\"toolUse\":{\"input\":{\"a\":1}}}]}") != NULL,
        "is told, even where it says nothing");
 }
 
@@ -659,6 +672,11 @@ test_format(void)
         INPUT("0", "{\\\"value\\\":"), INPUT("0", "[1]}"), CLOSE("0"),
         STOP("tool_use"), META, END
     };
+    static const frame_t  both[] = {
+        START, USE("0", "i", "json_response"), INPUT("0", "{}"), CLOSE("0"),
+        USE("1", "j", "f"), INPUT("1", "{\\\"b\\\":2}"), CLOSE("1"),
+        STOP("tool_use"), META, END
+    };
 
     ex_build(CHAT, 0, ASK("{\"type\":\"object\"}"));
     ex_json(ANSWER(JSON("{ \"a\" : 1.0 }"), "tool_use"));
@@ -683,6 +701,15 @@ test_format(void)
     ok(strstr(ex_answer(), "\"delta\":{\"content\":\"{\\\"value\\\":\"}")
        && strstr(ex_answer(), "\"delta\":{\"content\":\"[1]}\"}"),
        "or piece by piece");
+
+    ex_build(CHAT, 0, ASK("{\"type\":\"object\"}"));
+    is(events(both), NGX_OK, "beside a call of the client's");
+    ok(strstr(ex_answer(), "\"content\":\"{}\"")
+       && strstr(ex_answer(), "\"tool_calls\":[{\"id\":\"j\","
+                 "\"type\":\"function\",\"function\":{\"name\":\"f\","
+                 "\"arguments\":\"{\\\"b\\\":2}\"}}]")
+       && strstr(ex_answer(), "\"finish_reason\":\"tool_calls\""),
+       "both are told");
 }
 
 
@@ -855,6 +882,7 @@ test_usage(void)
            "\"cacheReadInputTokens\":5}",
            "9223372036854775807 1 9223372036854775807 5 -1 -1");
     COUNTS("{\"outputTokens\":4}", "-1 4 4 -1 -1 -1");
+    COUNTS("{\"inputTokens\":3}", "3 -1 3 -1 -1 -1");
     COUNTS("{\"inputTokens\":\"3\",\"outputTokens\":-1}",
            "-1 -1 -1 -1 -1 -1");
     COUNTS("null", "-1 -1 -1 -1 -1 -1");
@@ -914,6 +942,14 @@ test_headers(void)
     value = str("ThrottlingException:http://internal.amazon.com/");
     is(ex_target.dialect->header(&ex, &name, &value), NGX_DECLINED,
        "the name of an error is not passed on");
+
+    ex_start(CHAT, 0, 0);
+
+    name = str("x-amzn-something");
+    is(ex_target.dialect->header(&ex, &name, &value), NGX_DECLINED,
+       "nor is one of the same length");
+    ex_target.dialect->error(&ex, 400, NULL, &name);
+    faults(400, "", "x-amzn-something", "which names no error");
 
     name = str("x-amzn-bedrock-invocation-latency");
     is(ex_target.dialect->header(&ex, &name, &value), NGX_DECLINED,

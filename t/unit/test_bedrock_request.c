@@ -323,7 +323,7 @@ test_documents(void)
 static void
 test_titles(void)
 {
-    char         request[2048], body[2048], name[512];
+    char         request[8192], body[2048], name[512], *p;
     size_t       i;
     const char  *got;
 
@@ -336,6 +336,8 @@ test_titles(void)
         { "...", "document" },
         { ".pdf", "document" },
         { "a.unknown", "a-unknown" },
+        { "a_.pdf", "a" },
+        { " a .pdf", "a" },
         { NULL, NULL }
     };
 
@@ -354,6 +356,20 @@ test_titles(void)
                         PART("text", "\"text\":\"x\"") "]")),
            BODY("", USER(PDF("", "a") "," PDF("", "b") "," PDF("", "a-3") ","
                          TEXT("x"))), "no name twice");
+
+    p = request + sprintf(request, "{\"messages\":[{\"role\":\"user\","
+                          "\"content\":[");
+
+    for (i = 0; i < 66; i++) {
+        p += sprintf(p, "%s" FILE_("n%d", "QQ=="), i ? "," : "",
+                     (int) (i % 65));
+    }
+
+    sprintf(p, "]}]}");
+
+    got = ex_build(CHAT, 0, request);
+    ok(got && strstr(got, "\"n63\"") && strstr(got, "\"n64-65\"")
+       && strstr(got, "\"n0-66\""), "many documents are numbered");
 
     memset(name, 'n', 300);
     name[300] = '\0';
@@ -451,6 +467,11 @@ test_ids(void)
        && strstr(p + 1, "\"toolUseId\":\"c")
        && strncmp(p, strstr(p + 1, "\"toolUseId\":\"c"), 13 + 10) == 0,
        "nine letters and digits for Mistral's models");
+
+    got = ex_build(CHAT, 0, CONVERSATION("abc-EF123"));
+    ok(got && strstr(got, "\"toolUseId\":\"abc-") == NULL, "a hyphen");
+    got = ex_build(CHAT, 0, CONVERSATION("abc_EF123"));
+    ok(got && strstr(got, "\"toolUseId\":\"abc_") == NULL, "a low line");
 
     got = ex_build(CHAT, 0, CONVERSATION("abcDEF123"));
     ok(got && strstr(got, "\"toolUseId\":\"abcDEF123\""),
@@ -759,6 +780,13 @@ test_none(void)
                 USER(RESULT("a", TEXT("r")))),
            "none in a conversation with calls: they cannot be left out");
     drops("tool_choice", "which is told");
+
+    builds("{" FG ",\"tool_choice\":\"none\",\"messages\":["
+           SAY("assistant", "null,\"tool_calls\":[" CALL("a", "f", "{}") "]")
+           "," SAY("user", "\"x\"") "]}",
+           BODY("\"toolConfig\":{\"tools\":[" SPECS "]},",
+                USER(TEXT(".")) "," MODEL(USE("a", "f", "{}")) "," X),
+           "one that begins with a call");
 
     builds("{\"functions\":[{\"name\":\"f\"}],\"function_call\":\"none\","
            "\"messages\":[" SAY("user", "\"x\"") "," CALLED("a", "f") "]}",
