@@ -14,6 +14,8 @@
 #include "provider/ngx_http_llmbroker_params.h"
 
 
+static ngx_int_t ngx_http_llmbroker_claude_thought(
+    ngx_http_llmbroker_claude_build_t *b, ngx_http_llmbroker_json_t *part);
 static ngx_int_t ngx_http_llmbroker_claude_call(
     ngx_http_llmbroker_claude_build_t *b, ngx_uint_t i, const char *member,
     ngx_http_llmbroker_json_t *call);
@@ -35,9 +37,8 @@ ngx_http_llmbroker_claude_thoughts(ngx_http_llmbroker_claude_build_t *b,
     ngx_http_llmbroker_json_t *message)
 {
     ngx_str_t                           reasoning;
-    ngx_uint_t                          n, used;
-    ngx_http_llmbroker_json_t          *v, *part, *type;
-    ngx_http_llmbroker_claude_kind_e    kind;
+    ngx_uint_t                          i, n, first;
+    ngx_http_llmbroker_json_t          *v, *part;
     ngx_http_llmbroker_claude_block_t  *block;
 
     v = ngx_http_llmbroker_json_get(message, "reasoning_content");
@@ -45,43 +46,76 @@ ngx_http_llmbroker_claude_thoughts(ngx_http_llmbroker_claude_build_t *b,
 
     v = ngx_http_llmbroker_json_get_type(message, "thinking_blocks",
                                          NGX_HTTP_LLMBROKER_JSON_ARRAY);
-    n = v ? v->n : 0;
-    used = 0;
+    first = b->blocks.nelts;
 
     for (part = v ? v->child : NULL; part; part = part->next) {
-        type = ngx_http_llmbroker_json_get(part, "type");
 
-        if (ngx_http_llmbroker_json_is(type, "thinking")) {
-            kind = NGX_HTTP_LLMBROKER_CLAUDE_THINKING;
-
-        } else if (ngx_http_llmbroker_json_is(type, "redacted_thinking")) {
-            kind = NGX_HTTP_LLMBROKER_CLAUDE_RAW;
-
-        } else {
-            continue;
-        }
-
-        block = ngx_http_llmbroker_claude_push(&b->blocks, kind, part);
-        if (block == NULL) {
+        if (ngx_http_llmbroker_claude_thought(b, part) != NGX_OK) {
             return NGX_ERROR;
-        }
-
-        v = ngx_http_llmbroker_json_get(part, "thinking");
-        block->data = ngx_http_llmbroker_json_inner(v);
-        used = 1;
-
-        if (block->data.len == 0 && n == 1) {
-            block->data = reasoning;
         }
     }
 
-    if (reasoning.len == 0 || used) {
+    if (reasoning.len == 0) {
         return NGX_OK;
+    }
+
+    block = b->blocks.elts;
+    n = 0;
+
+    for (i = first; i < b->blocks.nelts; i++) {
+
+        if (block[i].kind == NGX_HTTP_LLMBROKER_CLAUDE_THINKING) {
+            n++;
+            first = i;
+        }
+    }
+
+    if (n == 1 && block[first].data.len == 0) {
+        block[first].data = reasoning;
     }
 
     /* without a signature it cannot be replayed */
 
-    return ngx_http_llmbroker_claude_drop(b, "reasoning_content");
+    return n ? NGX_OK : ngx_http_llmbroker_claude_drop(b, "reasoning_content");
+}
+
+
+/* a signature or the data is what Claude knows a thought by */
+
+static ngx_int_t
+ngx_http_llmbroker_claude_thought(ngx_http_llmbroker_claude_build_t *b,
+    ngx_http_llmbroker_json_t *part)
+{
+    ngx_str_t                           proof;
+    ngx_http_llmbroker_json_t          *type, *v;
+    ngx_http_llmbroker_claude_kind_e    kind;
+    ngx_http_llmbroker_claude_block_t  *block;
+
+    type = ngx_http_llmbroker_json_get(part, "type");
+    ngx_str_null(&proof);
+    kind = NGX_HTTP_LLMBROKER_CLAUDE_THINKING;
+
+    if (ngx_http_llmbroker_json_is(type, "thinking")) {
+        proof = ngx_http_llmbroker_claude_inner(part, "signature");
+
+    } else if (ngx_http_llmbroker_json_is(type, "redacted_thinking")) {
+        proof = ngx_http_llmbroker_claude_inner(part, "data");
+        kind = NGX_HTTP_LLMBROKER_CLAUDE_RAW;
+    }
+
+    if (proof.len == 0) {
+        return ngx_http_llmbroker_claude_drop(b, "thinking_blocks");
+    }
+
+    block = ngx_http_llmbroker_claude_push(&b->blocks, kind, part);
+    if (block == NULL) {
+        return NGX_ERROR;
+    }
+
+    v = ngx_http_llmbroker_json_get(part, "thinking");
+    block->data = ngx_http_llmbroker_json_inner(v);
+
+    return NGX_OK;
 }
 
 
@@ -120,8 +154,10 @@ ngx_http_llmbroker_claude_call(ngx_http_llmbroker_claude_build_t *b,
     ngx_http_llmbroker_json_t          *function, *custom, *name, *v;
     ngx_http_llmbroker_claude_block_t  *block;
 
-    function = ngx_http_llmbroker_json_get(call, "function");
-    custom = ngx_http_llmbroker_json_get(call, "custom");
+    function = ngx_http_llmbroker_json_get_type(call, "function",
+                                              NGX_HTTP_LLMBROKER_JSON_OBJECT);
+    custom = ngx_http_llmbroker_json_get_type(call, "custom",
+                                              NGX_HTTP_LLMBROKER_JSON_OBJECT);
 
     name = ngx_http_llmbroker_json_get_type(function ? function : custom,
                                             "name",
@@ -274,7 +310,6 @@ ngx_http_llmbroker_claude_arguments(ngx_http_llmbroker_claude_build_t *b,
 
     if (v == NULL
         || v->type == NGX_HTTP_LLMBROKER_JSON_NULL
-        || ngx_http_llmbroker_json_is(v, "null")
         || (v->type == NGX_HTTP_LLMBROKER_JSON_STRING
             && ngx_http_llmbroker_params_blank(v)))
     {
@@ -290,6 +325,11 @@ ngx_http_llmbroker_claude_arguments(ngx_http_llmbroker_claude_build_t *b,
                                        &root);
     if (rc != NGX_OK) {
         return rc;
+    }
+
+    if (root->type == NGX_HTTP_LLMBROKER_JSON_NULL) {
+        ngx_str_set(data, "{}");
+        return NGX_OK;
     }
 
     if (root->type != NGX_HTTP_LLMBROKER_JSON_OBJECT) {

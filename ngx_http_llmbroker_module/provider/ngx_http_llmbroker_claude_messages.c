@@ -218,9 +218,6 @@ ngx_http_llmbroker_claude_place(ngx_http_llmbroker_claude_build_t *b)
 static ngx_int_t
 ngx_http_llmbroker_claude_prefill(ngx_http_llmbroker_claude_build_t *b)
 {
-    u_char                             *p;
-    ngx_str_t                           text;
-    ngx_uint_t                          escapes;
     ngx_http_llmbroker_claude_block_t  *block;
 
     block = b->blocks.elts;
@@ -251,35 +248,8 @@ ngx_http_llmbroker_claude_prefill(ngx_http_llmbroker_claude_build_t *b)
         return NGX_OK;
     }
 
-    text = ngx_http_llmbroker_json_inner(block->value);
-
-    for ( /* void */ ; text.len; text.len -= escapes ? 2 : 1) {
-
-        p = text.data + text.len - 1;
-        escapes = 0;
-
-        if (*p == ' ') {
-            continue;
-        }
-
-        if (*p != 'n' && *p != 't' && *p != 'r') {
-            break;
-        }
-
-        /* an escape has an odd number of backslashes before its letter */
-
-        while (p > text.data && p[-1] == '\\') {
-            escapes++;
-            p--;
-        }
-
-        if (escapes % 2 == 0) {
-            break;
-        }
-    }
-
+    block->data = ngx_http_llmbroker_params_trimmed(block->value);
     block->kind = NGX_HTTP_LLMBROKER_CLAUDE_INNER;
-    block->data = text;
 
     return NGX_OK;
 }
@@ -544,8 +514,9 @@ ngx_http_llmbroker_claude_content(ngx_http_llmbroker_claude_build_t *b,
         block += blocks->nelts - 1;
 
         if (block->cache == NULL) {
-            block->cache = ngx_http_llmbroker_json_get(message,
-                                                       "cache_control");
+            block->cache = ngx_http_llmbroker_json_get_type(message,
+                                              "cache_control",
+                                              NGX_HTTP_LLMBROKER_JSON_OBJECT);
         }
     }
 
@@ -605,11 +576,13 @@ ngx_http_llmbroker_claude_part(ngx_http_llmbroker_claude_build_t *b,
     block = blocks->elts;
     block += n;
 
-    block->cache = ngx_http_llmbroker_json_get(part, "cache_control");
+    block->cache = ngx_http_llmbroker_json_get_type(part, "cache_control",
+                                              NGX_HTTP_LLMBROKER_JSON_OBJECT);
 
     if (block->cache == NULL) {
-        block->cache = ngx_http_llmbroker_json_get(part,
-                                                   "prompt_cache_breakpoint");
+        block->cache = ngx_http_llmbroker_json_get_type(part,
+                                              "prompt_cache_breakpoint",
+                                              NGX_HTTP_LLMBROKER_JSON_OBJECT);
     }
 
     return NGX_OK;

@@ -211,6 +211,35 @@ ngx_http_llmbroker_params_blank(ngx_http_llmbroker_json_t *v)
 }
 
 
+ngx_str_t
+ngx_http_llmbroker_params_trimmed(ngx_http_llmbroker_json_t *v)
+{
+    u_char     *p, *last, *next;
+    ngx_str_t   inner;
+
+    inner = ngx_http_llmbroker_json_inner(v);
+
+    p = inner.data;
+    last = p + inner.len;
+
+    inner.len = 0;
+
+    while (p < last) {
+        next = ngx_http_llmbroker_params_space(p, last);
+
+        if (next != p) {
+            p = next;
+            continue;
+        }
+
+        p += (*p == '\\') ? 2 : 1;
+        inner.len = p - inner.data;
+    }
+
+    return inner;
+}
+
+
 ngx_int_t
 ngx_http_llmbroker_params_message(ngx_http_llmbroker_exchange_t *ex,
     const char *code, ngx_uint_t i, const char *member, const char *text)

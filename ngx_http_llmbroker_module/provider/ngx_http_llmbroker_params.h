@@ -89,6 +89,9 @@ ngx_int_t ngx_http_llmbroker_params_budget(ngx_http_llmbroker_json_t *effort);
 /* 1 when a string is empty or white space only, else 0 (R38) */
 ngx_uint_t ngx_http_llmbroker_params_blank(ngx_http_llmbroker_json_t *v);
 
+/* The inside of a string without the white space at its end (R41). */
+ngx_str_t ngx_http_llmbroker_params_trimmed(ngx_http_llmbroker_json_t *v);
+
 /*
  * The fault of a place in messages: "messages[i].member", or "messages[i]"
  * when member is NULL.  Never NGX_OK.

@@ -495,7 +495,7 @@ test_thoughts(void)
                 "{\"text\":\"h\\n\",\"signature\":\"s=\"}}},"
                 "{\"reasoningContent\":{\"redactedContent\":\"ZQ==\"}},"
                 TEXT("y"))), "thoughts are replayed, first (R32, R50)");
-    drops("", "all of them");
+    drops("thinking_blocks", "but for what is none");
 
     builds(MESSAGES(SAY("user", "\"x\"") "," SAY("assistant", "\"y\","
                     "\"reasoning_content\":\"h\",\"thinking_blocks\":["
