@@ -162,7 +162,7 @@ ngx_http_llmbroker_bedrock_schema(ngx_http_llmbroker_bedrock_build_t *b,
     ngx_http_llmbroker_out_init(&out, pool, NULL, NULL, schema->raw.len + 64);
 
     ngx_http_llmbroker_json_write_start(&claude->w, &out);
-    ngx_http_llmbroker_claude_write_strict(claude, schema);
+    ngx_http_llmbroker_claude_write_strict(claude, schema, 0);
 
     if (ngx_http_llmbroker_json_write_end(&claude->w) != NGX_OK) {
         return NGX_ERROR;

@@ -156,6 +156,7 @@ typedef enum {
 
 
 typedef struct {
+    ngx_str_t                        name;         /* decoded */
     ngx_http_llmbroker_json_t       *tool;
     ngx_http_llmbroker_json_t       *function;     /* within, or the same */
     unsigned                         custom:1;     /* its input is text */
@@ -205,8 +206,10 @@ struct ngx_http_llmbroker_claude_build_s {
 
     ngx_http_llmbroker_claude_format_e       format;
     ngx_http_llmbroker_json_t               *schema;  /* of it, or NULL */
+    ngx_http_llmbroker_json_t               *purpose; /* its description */
 
-    unsigned                                 active:1;  /* it thinks */
+    unsigned                                 active:1;  /* it thinks, */
+    unsigned                                 fixed:1;   /* within a budget */
     unsigned                                 single:1;  /* one tool a turn */
     unsigned                                 forced:1;  /* one it must */
 };
@@ -389,9 +392,14 @@ void ngx_http_llmbroker_claude_write_format_tool(
 void ngx_http_llmbroker_claude_write_format_schema(
     ngx_http_llmbroker_claude_build_t *b);
 
-/* a JSON Schema as Anthropic's strict decoding takes it (R72) */
+/*
+ * A JSON Schema as Anthropic's strict decoding takes it (R72); with "input"
+ * that of a tool's input, which is an object even where it does not say so,
+ * and may be NULL.
+ */
 void ngx_http_llmbroker_claude_write_strict(
-    ngx_http_llmbroker_claude_build_t *b, ngx_http_llmbroker_json_t *schema);
+    ngx_http_llmbroker_claude_build_t *b, ngx_http_llmbroker_json_t *schema,
+    ngx_uint_t input);
 
 /* adds to the names of what was dropped */
 ngx_int_t ngx_http_llmbroker_claude_drop(ngx_http_llmbroker_claude_build_t *b,

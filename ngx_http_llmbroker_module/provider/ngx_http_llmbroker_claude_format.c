@@ -17,6 +17,7 @@
 /* what a container holds while a schema is gone over */
 typedef enum {
     NGX_HTTP_LLMBROKER_CLAUDE_SCHEMA = 0,  /* keywords */
+    NGX_HTTP_LLMBROKER_CLAUDE_SCHEMA_INPUT, /* those of a tool's input */
     NGX_HTTP_LLMBROKER_CLAUDE_SCHEMA_MAP,  /* schemas by name */
     NGX_HTTP_LLMBROKER_CLAUDE_SCHEMA_LIST
 } ngx_http_llmbroker_claude_level_e;
@@ -37,6 +38,10 @@ static ngx_uint_t ngx_http_llmbroker_claude_may_force(
     ngx_http_llmbroker_claude_build_t *b);
 static ngx_int_t ngx_http_llmbroker_claude_format_told(
     ngx_http_llmbroker_claude_build_t *b);
+static void ngx_http_llmbroker_claude_write_wrapped(
+    ngx_http_llmbroker_claude_build_t *b);
+static ngx_uint_t ngx_http_llmbroker_claude_of_object(
+    ngx_http_llmbroker_json_t *schema);
 static ngx_uint_t ngx_http_llmbroker_claude_keeps(
     ngx_http_llmbroker_json_t *schema, ngx_http_llmbroker_json_t *v);
 static ngx_uint_t ngx_http_llmbroker_claude_among(ngx_str_t *name,
@@ -47,9 +52,14 @@ static void ngx_http_llmbroker_claude_keyword(
 static void ngx_http_llmbroker_claude_enter(
     ngx_http_llmbroker_claude_build_t *b,
     ngx_http_llmbroker_claude_level_t **level, ngx_http_llmbroker_json_t *v);
+static void ngx_http_llmbroker_claude_enter_input(
+    ngx_http_llmbroker_claude_build_t *b,
+    ngx_http_llmbroker_claude_level_t **level, ngx_http_llmbroker_json_t *v);
 static void ngx_http_llmbroker_claude_leave(
     ngx_http_llmbroker_claude_build_t *b,
     ngx_http_llmbroker_claude_level_t *level);
+static ngx_uint_t ngx_http_llmbroker_claude_may_be_object(
+    ngx_http_llmbroker_json_t *schema);
 static void ngx_http_llmbroker_claude_describe(
     ngx_http_llmbroker_claude_build_t *b, ngx_http_llmbroker_json_t *schema);
 
@@ -83,6 +93,13 @@ static const ngx_str_t  ngx_http_llmbroker_claude_formats[] = {
 static const ngx_str_t  ngx_http_llmbroker_claude_maps[] = {
     ngx_string("properties"),
     ngx_string("$defs"),
+    ngx_string("definitions"),
+    ngx_null_string
+};
+
+static const ngx_str_t  ngx_http_llmbroker_claude_roots[] = {
+    ngx_string("$defs"),
+    ngx_string("definitions"),
     ngx_null_string
 };
 
@@ -154,6 +171,8 @@ ngx_http_llmbroker_claude_format_schema(ngx_http_llmbroker_claude_build_t *b,
 
     b->schema = ngx_http_llmbroker_json_get_type(v, "schema",
                                               NGX_HTTP_LLMBROKER_JSON_OBJECT);
+    b->purpose = ngx_http_llmbroker_json_get_type(v, "description",
+                                              NGX_HTTP_LLMBROKER_JSON_STRING);
 
     if (b->schema == NULL) {
         return ngx_http_llmbroker_fault(b->ex, 400,
@@ -194,7 +213,6 @@ static ngx_int_t
 ngx_http_llmbroker_claude_format_tool(ngx_http_llmbroker_claude_build_t *b)
 {
     ngx_str_t                    *name;
-    ngx_http_llmbroker_json_t    *type;
     ngx_http_llmbroker_claude_t  *c;
 
     c = ngx_http_llmbroker_claude_state(b->ex);
@@ -212,10 +230,8 @@ ngx_http_llmbroker_claude_format_tool(ngx_http_llmbroker_claude_build_t *b)
 
     /* the input of a tool is an object */
 
-    type = ngx_http_llmbroker_json_get(b->schema, "type");
-
-    c->wrapped = (b->schema && type
-                  && !ngx_http_llmbroker_json_is(type, "object"));
+    c->wrapped = (b->schema
+                  && !ngx_http_llmbroker_claude_of_object(b->schema));
 
     b->format = NGX_HTTP_LLMBROKER_CLAUDE_BY_TOOL;
 
@@ -278,7 +294,7 @@ ngx_http_llmbroker_claude_write_format(ngx_http_llmbroker_claude_build_t *b)
     ngx_http_llmbroker_json_key(w, "type");
     ngx_http_llmbroker_json_text(w, "json_schema");
     ngx_http_llmbroker_json_key(w, "schema");
-    ngx_http_llmbroker_claude_write_strict(b, b->schema);
+    ngx_http_llmbroker_claude_write_strict(b, b->schema, 0);
     ngx_http_llmbroker_json_close(w);
 }
 
@@ -301,7 +317,14 @@ ngx_http_llmbroker_claude_write_format_tool(
     ngx_http_llmbroker_json_key(w, "name");
     ngx_http_llmbroker_json_str(w, &c->json_tool);
     ngx_http_llmbroker_json_key(w, "description");
-    ngx_http_llmbroker_json_text(w, "Gives the answer.");
+
+    if (b->purpose && !ngx_http_llmbroker_params_blank(b->purpose)) {
+        ngx_http_llmbroker_json_raw(w, &b->purpose->raw);
+
+    } else {
+        ngx_http_llmbroker_json_text(w, "Gives the answer.");
+    }
+
     ngx_http_llmbroker_json_key(w, "input_schema");
     ngx_http_llmbroker_claude_write_format_schema(b);
     ngx_http_llmbroker_json_close(w);
@@ -318,32 +341,85 @@ ngx_http_llmbroker_claude_write_format_schema(
     w = &b->w;
     c = b->ex->state;
 
-    if (b->schema && !c->wrapped) {
-        ngx_http_llmbroker_json_raw(w, &b->schema->raw);
+    if (c->wrapped) {
+        ngx_http_llmbroker_claude_write_wrapped(b);
+        return;
+    }
+
+    if (b->schema) {
+        ngx_http_llmbroker_claude_write_schema(b, b->schema);
         return;
     }
 
     ngx_http_llmbroker_json_open(w);
     ngx_http_llmbroker_json_key(w, "type");
     ngx_http_llmbroker_json_text(w, "object");
+    ngx_http_llmbroker_json_key(w, "additionalProperties");
+    ngx_http_llmbroker_json_bool(w, 1);
+    ngx_http_llmbroker_json_close(w);
+}
 
-    if (c->wrapped) {
-        ngx_http_llmbroker_json_key(w, "properties");
-        ngx_http_llmbroker_json_open(w);
-        ngx_http_llmbroker_json_key(w, "value");
-        ngx_http_llmbroker_json_raw(w, &b->schema->raw);
-        ngx_http_llmbroker_json_close(w);
-        ngx_http_llmbroker_json_key(w, "required");
-        ngx_http_llmbroker_json_open_array(w);
-        ngx_http_llmbroker_json_text(w, "value");
-        ngx_http_llmbroker_json_close_array(w);
 
-    } else {
-        ngx_http_llmbroker_json_key(w, "additionalProperties");
-        ngx_http_llmbroker_json_bool(w, 1);
+/* R71; definitions stay at the root, which references begin from */
+
+static void
+ngx_http_llmbroker_claude_write_wrapped(ngx_http_llmbroker_claude_build_t *b)
+{
+    ngx_http_llmbroker_json_t         *v;
+    ngx_http_llmbroker_json_writer_t  *w;
+
+    w = &b->w;
+
+    ngx_http_llmbroker_json_open(w);
+    ngx_http_llmbroker_json_key(w, "type");
+    ngx_http_llmbroker_json_text(w, "object");
+    ngx_http_llmbroker_json_key(w, "properties");
+    ngx_http_llmbroker_json_open(w);
+    ngx_http_llmbroker_json_key(w, "value");
+    ngx_http_llmbroker_json_open(w);
+
+    for (v = b->schema->child; v; v = v->next) {
+
+        if (!ngx_http_llmbroker_claude_among(&v->key,
+                                           ngx_http_llmbroker_claude_roots))
+        {
+            ngx_http_llmbroker_json_key_str(w, &v->key);
+            ngx_http_llmbroker_json_raw(w, &v->raw);
+        }
     }
 
     ngx_http_llmbroker_json_close(w);
+    ngx_http_llmbroker_json_close(w);
+    ngx_http_llmbroker_json_key(w, "required");
+    ngx_http_llmbroker_json_open_array(w);
+    ngx_http_llmbroker_json_text(w, "value");
+    ngx_http_llmbroker_json_close_array(w);
+
+    for (v = b->schema->child; v; v = v->next) {
+
+        if (ngx_http_llmbroker_claude_among(&v->key,
+                                           ngx_http_llmbroker_claude_roots))
+        {
+            ngx_http_llmbroker_json_key_str(w, &v->key);
+            ngx_http_llmbroker_json_raw(w, &v->raw);
+        }
+    }
+
+    ngx_http_llmbroker_json_close(w);
+}
+
+
+/* whether what a schema allows is an object and nothing else */
+
+static ngx_uint_t
+ngx_http_llmbroker_claude_of_object(ngx_http_llmbroker_json_t *schema)
+{
+    ngx_http_llmbroker_json_t  *type;
+
+    type = ngx_http_llmbroker_json_get(schema, "type");
+
+    return type ? ngx_http_llmbroker_json_is(type, "object")
+                : ngx_http_llmbroker_json_get(schema, "properties") != NULL;
 }
 
 
@@ -351,7 +427,7 @@ ngx_http_llmbroker_claude_write_format_schema(
 
 void
 ngx_http_llmbroker_claude_write_strict(ngx_http_llmbroker_claude_build_t *b,
-    ngx_http_llmbroker_json_t *schema)
+    ngx_http_llmbroker_json_t *schema, ngx_uint_t input)
 {
     ngx_http_llmbroker_json_t          *v;
     ngx_http_llmbroker_claude_level_t  *level;
@@ -359,7 +435,13 @@ ngx_http_llmbroker_claude_write_strict(ngx_http_llmbroker_claude_build_t *b,
                              levels[NGX_HTTP_LLMBROKER_SCAN_MAX_DEPTH + 2];
 
     level = levels;
-    ngx_http_llmbroker_claude_enter(b, &level, schema);
+
+    if (input) {
+        ngx_http_llmbroker_claude_enter_input(b, &level, schema);
+
+    } else {
+        ngx_http_llmbroker_claude_enter(b, &level, schema);
+    }
 
     while (level > levels) {
 
@@ -374,6 +456,14 @@ ngx_http_llmbroker_claude_write_strict(ngx_http_llmbroker_claude_build_t *b,
         level->next = v->next;
 
         switch (level->kind) {
+
+        case NGX_HTTP_LLMBROKER_CLAUDE_SCHEMA_INPUT:
+
+            if (v->key.len == 4 && ngx_memcmp(v->key.data, "type", 4) == 0) {
+                break;
+            }
+
+            /* fall through */
 
         case NGX_HTTP_LLMBROKER_CLAUDE_SCHEMA:
             ngx_http_llmbroker_claude_keyword(b, &level, v);
@@ -447,10 +537,15 @@ ngx_http_llmbroker_claude_keeps(ngx_http_llmbroker_json_t *schema,
     ngx_int_t  n;
 
     if (ngx_http_llmbroker_claude_among(&v->key,
-                                        ngx_http_llmbroker_claude_keywords)
-        || (v->key.len == 5 && ngx_memcmp(v->key.data, "items", 5) == 0))
+                                        ngx_http_llmbroker_claude_keywords))
     {
         return 1;
+    }
+
+    /* an array is a tuple's schemas, of an older draft */
+
+    if (v->key.len == 5 && ngx_memcmp(v->key.data, "items", 5) == 0) {
+        return v->type != NGX_HTTP_LLMBROKER_JSON_ARRAY;
     }
 
     if (ngx_http_llmbroker_claude_among(&v->key,
@@ -518,21 +613,42 @@ ngx_http_llmbroker_claude_enter(ngx_http_llmbroker_claude_build_t *b,
 
 
 static void
+ngx_http_llmbroker_claude_enter_input(ngx_http_llmbroker_claude_build_t *b,
+    ngx_http_llmbroker_claude_level_t **level, ngx_http_llmbroker_json_t *v)
+{
+    ngx_http_llmbroker_claude_level_t  *l;
+
+    l = ++(*level);
+
+    l->kind = NGX_HTTP_LLMBROKER_CLAUDE_SCHEMA_INPUT;
+    l->node = v;
+    l->next = v ? v->child : NULL;
+
+    ngx_http_llmbroker_json_open(&b->w);
+    ngx_http_llmbroker_json_key(&b->w, "type");
+    ngx_http_llmbroker_json_text(&b->w, "object");
+
+    if (ngx_http_llmbroker_json_get(v, "properties") == NULL) {
+        ngx_http_llmbroker_json_key(&b->w, "properties");
+        ngx_http_llmbroker_json_open(&b->w);
+        ngx_http_llmbroker_json_close(&b->w);
+    }
+}
+
+
+static void
 ngx_http_llmbroker_claude_leave(ngx_http_llmbroker_claude_build_t *b,
     ngx_http_llmbroker_claude_level_t *level)
 {
-    ngx_http_llmbroker_json_t  *type;
-
     if (level->kind == NGX_HTTP_LLMBROKER_CLAUDE_SCHEMA_LIST) {
         ngx_http_llmbroker_json_close_array(&b->w);
         return;
     }
 
-    if (level->kind == NGX_HTTP_LLMBROKER_CLAUDE_SCHEMA) {
-        type = ngx_http_llmbroker_json_get(level->node, "type");
+    if (level->kind != NGX_HTTP_LLMBROKER_CLAUDE_SCHEMA_MAP) {
 
-        if (ngx_http_llmbroker_json_is(type, "object")
-            || ngx_http_llmbroker_json_get(level->node, "properties"))
+        if (level->kind == NGX_HTTP_LLMBROKER_CLAUDE_SCHEMA_INPUT
+            || ngx_http_llmbroker_claude_may_be_object(level->node))
         {
             ngx_http_llmbroker_json_key(&b->w, "additionalProperties");
             ngx_http_llmbroker_json_bool(&b->w, 0);
@@ -542,6 +658,34 @@ ngx_http_llmbroker_claude_leave(ngx_http_llmbroker_claude_build_t *b,
     }
 
     ngx_http_llmbroker_json_close(&b->w);
+}
+
+
+/* "type" may be an array of types */
+
+static ngx_uint_t
+ngx_http_llmbroker_claude_may_be_object(ngx_http_llmbroker_json_t *schema)
+{
+    ngx_http_llmbroker_json_t  *v;
+
+    if (ngx_http_llmbroker_json_get(schema, "properties")) {
+        return 1;
+    }
+
+    v = ngx_http_llmbroker_json_get(schema, "type");
+
+    if (v == NULL || v->type != NGX_HTTP_LLMBROKER_JSON_ARRAY) {
+        return ngx_http_llmbroker_json_is(v, "object");
+    }
+
+    for (v = v->child; v; v = v->next) {
+
+        if (ngx_http_llmbroker_json_is(v, "object")) {
+            return 1;
+        }
+    }
+
+    return 0;
 }
 
 
@@ -570,12 +714,11 @@ ngx_http_llmbroker_claude_describe(ngx_http_llmbroker_claude_build_t *b,
 
     text = ngx_http_llmbroker_json_inner(description);
 
-    for (v = schema->child; v; v = v->next) {
+    for (v = schema ? schema->child : NULL; v; v = v->next) {
 
         if (v == description
             || (v == additional
-                && v->type == NGX_HTTP_LLMBROKER_JSON_BOOL
-                && !ngx_http_llmbroker_json_true(v))
+                && v->type == NGX_HTTP_LLMBROKER_JSON_BOOL)
             || ngx_http_llmbroker_claude_keeps(schema, v))
         {
             continue;

@@ -55,6 +55,9 @@ static const ngx_http_llmbroker_claude_model_t
     { ngx_string("claude-opus-4-2025"), 32000,
       NGX_HTTP_LLMBROKER_CLAUDE_OLD|NGX_HTTP_LLMBROKER_CLAUDE_BUDGET, 0 },
 
+    { ngx_string("claude-opus-4@"), 32000,
+      NGX_HTTP_LLMBROKER_CLAUDE_OLD|NGX_HTTP_LLMBROKER_CLAUDE_BUDGET, 0 },
+
     { ngx_string("claude-opus-4-1"), 32000,
       NGX_HTTP_LLMBROKER_CLAUDE_4|NGX_HTTP_LLMBROKER_CLAUDE_PREFILL, 0 },
 
@@ -62,6 +65,9 @@ static const ngx_http_llmbroker_claude_model_t
       NGX_HTTP_LLMBROKER_CLAUDE_OLD|NGX_HTTP_LLMBROKER_CLAUDE_BUDGET, 0 },
 
     { ngx_string("claude-sonnet-4-2025"), 64000,
+      NGX_HTTP_LLMBROKER_CLAUDE_OLD|NGX_HTTP_LLMBROKER_CLAUDE_BUDGET, 0 },
+
+    { ngx_string("claude-sonnet-4@"), 64000,
       NGX_HTTP_LLMBROKER_CLAUDE_OLD|NGX_HTTP_LLMBROKER_CLAUDE_BUDGET, 0 },
 
     { ngx_string("claude-sonnet-4-5"), 64000,

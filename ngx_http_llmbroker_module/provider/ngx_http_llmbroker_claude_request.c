@@ -185,14 +185,22 @@ ngx_http_llmbroker_claude_bounds(ngx_http_llmbroker_claude_build_t *b)
 
     ex = b->ex;
 
-    v = ngx_http_llmbroker_json_get(ex->request, "n");
+    rc = ngx_http_llmbroker_params_get(ex, "n",
+                                       NGX_HTTP_LLMBROKER_JSON_NUMBER, &v);
+    if (rc != NGX_OK) {
+        return rc;
+    }
 
     if (ngx_http_llmbroker_json_int(v, 1) > 1) {
         return ngx_http_llmbroker_fault(ex, 400, "unsupported_value", "n",
                                "This model gives one answer a request.");
     }
 
-    v = ngx_http_llmbroker_json_get(ex->request, "modalities");
+    rc = ngx_http_llmbroker_params_get(ex, "modalities",
+                                       NGX_HTTP_LLMBROKER_JSON_ARRAY, &v);
+    if (rc != NGX_OK) {
+        return rc;
+    }
 
     for (v = v ? v->child : NULL; v; v = v->next) {
 
@@ -227,7 +235,7 @@ ngx_int_t
 ngx_http_llmbroker_claude_thinking(ngx_http_llmbroker_claude_build_t *b)
 {
     ngx_int_t                   rc;
-    ngx_http_llmbroker_json_t  *thinking, *effort;
+    ngx_http_llmbroker_json_t  *thinking, *effort, *v;
 
     rc = ngx_http_llmbroker_params_get(b->ex, "thinking",
                                        NGX_HTTP_LLMBROKER_JSON_OBJECT,
@@ -249,10 +257,12 @@ ngx_http_llmbroker_claude_thinking(ngx_http_llmbroker_claude_build_t *b)
 
     if (thinking) {
         b->thinking = NGX_HTTP_LLMBROKER_CLAUDE_VERBATIM;
-        b->active = !ngx_http_llmbroker_json_is(
-                                  ngx_http_llmbroker_json_get(thinking,
-                                                              "type"),
-                                  "disabled");
+
+        v = ngx_http_llmbroker_json_get(thinking, "type");
+
+        b->active = !ngx_http_llmbroker_json_is(v, "disabled");
+        b->fixed = ngx_http_llmbroker_json_is(v, "enabled");
+
         if (effort) {
             return ngx_http_llmbroker_claude_drop(b, "reasoning_effort");
         }
@@ -320,6 +330,7 @@ ngx_http_llmbroker_claude_effort(ngx_http_llmbroker_claude_build_t *b)
 
     b->thinking = NGX_HTTP_LLMBROKER_CLAUDE_BUDGETED;
     b->active = 1;
+    b->fixed = 1;
 
     return NGX_OK;
 }
@@ -502,10 +513,13 @@ ngx_http_llmbroker_claude_account(ngx_http_llmbroker_claude_build_t *b)
     } else if (ngx_http_llmbroker_json_is(v, "default")) {
         b->tier = "standard_only";
 
-    } else if (v
-               && ngx_http_llmbroker_claude_drop(b, "service_tier") != NGX_OK)
-    {
-        return NGX_ERROR;
+    } else if (v) {
+
+        if (ngx_http_llmbroker_claude_drop(b, "service_tier") != NGX_OK) {
+            return NGX_ERROR;
+        }
+
+        b->tier = "auto";
     }
 
     name = "safety_identifier";
@@ -513,7 +527,7 @@ ngx_http_llmbroker_claude_account(ngx_http_llmbroker_claude_build_t *b)
     rc = ngx_http_llmbroker_params_get(b->ex, name,
                                        NGX_HTTP_LLMBROKER_JSON_STRING, &v);
 
-    if (rc == NGX_OK && v == NULL) {
+    if (rc == NGX_OK && (v == NULL || ngx_http_llmbroker_params_blank(v))) {
         name = "user";
         rc = ngx_http_llmbroker_params_get(b->ex, name,
                                            NGX_HTTP_LLMBROKER_JSON_STRING,
@@ -904,6 +918,11 @@ ngx_http_llmbroker_claude_write_effort(ngx_http_llmbroker_claude_build_t *b)
 
     } else if (ngx_http_llmbroker_json_is(b->effort, "xhigh")
                && !(b->model->flags & NGX_HTTP_LLMBROKER_CLAUDE_XHIGH))
+    {
+        effort = "high";
+
+    } else if (ngx_http_llmbroker_json_is(b->effort, "max")
+               && !(b->model->flags & NGX_HTTP_LLMBROKER_CLAUDE_ADAPTIVE))
     {
         effort = "high";
     }

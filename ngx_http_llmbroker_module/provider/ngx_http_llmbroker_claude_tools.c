@@ -33,8 +33,7 @@ static ngx_int_t ngx_http_llmbroker_claude_named(
 static ngx_int_t ngx_http_llmbroker_claude_allowed(
     ngx_http_llmbroker_claude_build_t *b, ngx_http_llmbroker_json_t *choice);
 static ngx_int_t ngx_http_llmbroker_claude_keep_tools(
-    ngx_http_llmbroker_claude_build_t *b, ngx_http_llmbroker_json_t *first,
-    ngx_str_t *name);
+    ngx_http_llmbroker_claude_build_t *b, ngx_str_t *name, ngx_uint_t names);
 static ngx_int_t ngx_http_llmbroker_claude_tool_name(
     ngx_http_llmbroker_claude_build_t *b, ngx_http_llmbroker_json_t *tool,
     ngx_str_t *name);
@@ -248,16 +247,24 @@ static ngx_int_t
 ngx_http_llmbroker_claude_function(ngx_http_llmbroker_claude_build_t *b,
     ngx_http_llmbroker_json_t *tool, ngx_http_llmbroker_json_t *function)
 {
+    ngx_int_t                          rc;
+    ngx_str_t                          name;
     ngx_http_llmbroker_json_t         *parameters, *v;
     ngx_http_llmbroker_claude_tool_t  *t;
 
-    if (ngx_http_llmbroker_json_get_type(function, "name",
-                                         NGX_HTTP_LLMBROKER_JSON_STRING)
-        == NULL)
-    {
+    v = ngx_http_llmbroker_json_get(function, "name");
+
+    rc = ngx_http_llmbroker_json_string(b->ex->pool, v, &name);
+
+    if (rc == NGX_DECLINED) {
         return ngx_http_llmbroker_fault(b->ex, 400,
-                               "missing_required_parameter", "tools",
+                               "missing_required_parameter",
+                               b->ex->legacy ? "functions" : "tools",
                                "A tool has no name.");
+    }
+
+    if (rc != NGX_OK) {
+        return rc;
     }
 
     parameters = ngx_http_llmbroker_json_get(function, "parameters");
@@ -266,7 +273,8 @@ ngx_http_llmbroker_claude_function(ngx_http_llmbroker_claude_build_t *b,
         && parameters->type != NGX_HTTP_LLMBROKER_JSON_NULL
         && parameters->type != NGX_HTTP_LLMBROKER_JSON_OBJECT)
     {
-        return ngx_http_llmbroker_fault(b->ex, 400, "invalid_type", "tools",
+        return ngx_http_llmbroker_fault(b->ex, 400, "invalid_type",
+                               b->ex->legacy ? "functions" : "tools",
                                "The parameters of a function must be a "
                                "JSON Schema.");
     }
@@ -278,6 +286,7 @@ ngx_http_llmbroker_claude_function(ngx_http_llmbroker_claude_build_t *b,
 
     ngx_memzero(t, sizeof(ngx_http_llmbroker_claude_tool_t));
 
+    t->name = name;
     t->tool = tool;
     t->function = function;
 
@@ -305,13 +314,15 @@ ngx_http_llmbroker_claude_choice(ngx_http_llmbroker_claude_build_t *b)
     const char                 *name;
     ngx_http_llmbroker_json_t  *v;
 
-    v = ngx_http_llmbroker_json_get(b->ex->request, "parallel_tool_calls");
+    rc = ngx_http_llmbroker_params_get(b->ex, "parallel_tool_calls",
+                                       NGX_HTTP_LLMBROKER_JSON_BOOL, &v);
+    if (rc != NGX_OK) {
+        return rc;
+    }
 
     /* a function_call is one (R45) */
 
-    b->single = b->ex->legacy
-                || (v && v->type == NGX_HTTP_LLMBROKER_JSON_BOOL
-                    && !ngx_http_llmbroker_json_true(v));
+    b->single = b->ex->legacy || (v && !ngx_http_llmbroker_json_true(v));
 
     name = b->ex->legacy ? "function_call" : "tool_choice";
     v = ngx_http_llmbroker_json_get(b->ex->request, name);
@@ -330,17 +341,20 @@ ngx_http_llmbroker_claude_choice(ngx_http_llmbroker_claude_build_t *b)
         return rc;
     }
 
-    /* R68: a model that thinks, or one that cannot be forced, may only try */
+    /*
+     * R68: a model that thinks within a budget, or one that cannot be forced,
+     * may only try; one that thinks adaptively can be forced
+     */
 
     if (!b->forced
-        || (!b->active
+        || (!b->fixed
             && (b->model->flags & NGX_HTTP_LLMBROKER_CLAUDE_FORCED)))
     {
         return NGX_OK;
     }
 
     if (b->chosen.len) {
-        rc = ngx_http_llmbroker_claude_keep_tools(b, NULL, &b->chosen);
+        rc = ngx_http_llmbroker_claude_keep_tools(b, &b->chosen, 1);
         if (rc != NGX_OK) {
             return rc;
         }
@@ -421,7 +435,6 @@ ngx_uint_t
 ngx_http_llmbroker_claude_has_tool(ngx_http_llmbroker_claude_build_t *b,
     ngx_str_t *name)
 {
-    ngx_str_t                          have;
     ngx_uint_t                         i;
     ngx_http_llmbroker_claude_tool_t  *tool;
 
@@ -429,10 +442,8 @@ ngx_http_llmbroker_claude_has_tool(ngx_http_llmbroker_claude_build_t *b,
 
     for (i = 0; i < b->tools.nelts; i++) {
 
-        if (ngx_http_llmbroker_claude_tool_name(b, tool[i].function, &have)
-            == NGX_OK
-            && have.len == name->len
-            && ngx_memcmp(have.data, name->data, name->len) == 0)
+        if (tool[i].name.len == name->len
+            && ngx_memcmp(tool[i].name.data, name->data, name->len) == 0)
         {
             return 1;
         }
@@ -449,7 +460,9 @@ ngx_http_llmbroker_claude_allowed(ngx_http_llmbroker_claude_build_t *b,
     ngx_http_llmbroker_json_t *choice)
 {
     ngx_int_t                   rc;
-    ngx_http_llmbroker_json_t  *allowed, *tools;
+    ngx_str_t                  *name;
+    ngx_uint_t                  n;
+    ngx_http_llmbroker_json_t  *allowed, *tools, *v;
 
     allowed = ngx_http_llmbroker_json_get_type(choice, "allowed_tools",
                                               NGX_HTTP_LLMBROKER_JSON_OBJECT);
@@ -466,7 +479,21 @@ ngx_http_llmbroker_claude_allowed(ngx_http_llmbroker_claude_build_t *b,
                                "The list of allowed tools is not valid.");
     }
 
-    rc = ngx_http_llmbroker_claude_keep_tools(b, tools->child, NULL);
+    name = ngx_palloc(b->ex->pool, tools->n * sizeof(ngx_str_t));
+    if (name == NULL) {
+        return NGX_ERROR;
+    }
+
+    n = 0;
+
+    for (v = tools->child; v; v = v->next) {
+        rc = ngx_http_llmbroker_claude_tool_name(b, v, &name[n++]);
+        if (rc != NGX_OK) {
+            return rc;
+        }
+    }
+
+    rc = ngx_http_llmbroker_claude_keep_tools(b, name, n);
     if (rc != NGX_OK) {
         return rc;
     }
@@ -486,50 +513,30 @@ ngx_http_llmbroker_claude_allowed(ngx_http_llmbroker_claude_build_t *b,
 }
 
 
-/* leaves only the tools in the list that begins with first, or of one name */
+/* leaves only the tools of these names */
 
 static ngx_int_t
 ngx_http_llmbroker_claude_keep_tools(ngx_http_llmbroker_claude_build_t *b,
-    ngx_http_llmbroker_json_t *first, ngx_str_t *name)
+    ngx_str_t *name, ngx_uint_t names)
 {
-    ngx_int_t                          rc;
-    ngx_str_t                          have, want;
-    ngx_uint_t                         i, n;
-    ngx_http_llmbroker_json_t         *v;
+    ngx_uint_t                         i, j, n;
     ngx_http_llmbroker_claude_tool_t  *tool;
 
     tool = b->tools.elts;
     n = 0;
 
     for (i = 0; i < b->tools.nelts; i++) {
-        rc = ngx_http_llmbroker_claude_tool_name(b, tool[i].function, &have);
-        if (rc != NGX_OK) {
-            return rc;
-        }
 
-        v = first;
+        for (j = 0; j < names; j++) {
 
-        do {
-            if (v) {
-                rc = ngx_http_llmbroker_claude_tool_name(b, v, &want);
-                if (rc != NGX_OK) {
-                    return rc;
-                }
-
-                v = v->next;
-
-            } else {
-                want = *name;
-            }
-
-            if (want.len == have.len
-                && ngx_memcmp(want.data, have.data, have.len) == 0)
+            if (tool[i].name.len == name[j].len
+                && ngx_memcmp(tool[i].name.data, name[j].data, name[j].len)
+                   == 0)
             {
                 tool[n++] = tool[i];
                 break;
             }
-
-        } while (v);
+        }
     }
 
     b->tools.nelts = n;
@@ -543,7 +550,7 @@ ngx_http_llmbroker_claude_keep_tools(ngx_http_llmbroker_claude_build_t *b,
 }
 
 
-/* of a tool, a choice of one, or what either holds */
+/* of a choice of a tool, or what it holds */
 
 static ngx_int_t
 ngx_http_llmbroker_claude_tool_name(ngx_http_llmbroker_claude_build_t *b,
@@ -552,10 +559,11 @@ ngx_http_llmbroker_claude_tool_name(ngx_http_llmbroker_claude_build_t *b,
     ngx_int_t                   rc;
     ngx_http_llmbroker_json_t  *v;
 
-    v = ngx_http_llmbroker_json_get(tool, "function");
-
+    v = ngx_http_llmbroker_json_get_type(tool, "function",
+                                         NGX_HTTP_LLMBROKER_JSON_OBJECT);
     if (v == NULL) {
-        v = ngx_http_llmbroker_json_get(tool, "custom");
+        v = ngx_http_llmbroker_json_get_type(tool, "custom",
+                                             NGX_HTTP_LLMBROKER_JSON_OBJECT);
     }
 
     v = ngx_http_llmbroker_json_get(v ? v : tool, "name");
@@ -671,12 +679,7 @@ ngx_http_llmbroker_claude_write_tool(ngx_http_llmbroker_claude_build_t *b,
 ngx_uint_t
 ngx_http_llmbroker_claude_strict(ngx_http_llmbroker_claude_tool_t *tool)
 {
-    ngx_http_llmbroker_json_t  *v;
-
-    v = ngx_http_llmbroker_json_get_type(tool->function, "parameters",
-                                         NGX_HTTP_LLMBROKER_JSON_OBJECT);
-
-    return tool->strict && !tool->custom && v && v->n;
+    return tool->strict && !tool->custom;
 }
 
 
@@ -700,7 +703,7 @@ ngx_http_llmbroker_claude_write_parameters(
         ngx_http_llmbroker_json_raw(&b->w, &input);
 
     } else if (ngx_http_llmbroker_claude_strict(tool)) {
-        ngx_http_llmbroker_claude_write_strict(b, v);
+        ngx_http_llmbroker_claude_write_strict(b, v, 1);
 
     } else {
         ngx_http_llmbroker_claude_write_schema(b, v);
@@ -708,7 +711,7 @@ ngx_http_llmbroker_claude_write_parameters(
 }
 
 
-/* R60 */
+/* R60: its type is "object", whatever the client says; all else is kept */
 
 void
 ngx_http_llmbroker_claude_write_schema(ngx_http_llmbroker_claude_build_t *b,
@@ -719,7 +722,9 @@ ngx_http_llmbroker_claude_write_schema(ngx_http_llmbroker_claude_build_t *b,
 
     w = &b->w;
 
-    if (ngx_http_llmbroker_json_get(schema, "type")) {
+    if (ngx_http_llmbroker_json_is(ngx_http_llmbroker_json_get(schema, "type"),
+                                   "object"))
+    {
         ngx_http_llmbroker_json_raw(w, &schema->raw);
         return;
     }
@@ -735,6 +740,11 @@ ngx_http_llmbroker_claude_write_schema(ngx_http_llmbroker_claude_build_t *b,
     }
 
     for (v = schema ? schema->child : NULL; v; v = v->next) {
+
+        if (v->key.len == 4 && ngx_memcmp(v->key.data, "type", 4) == 0) {
+            continue;
+        }
+
         ngx_http_llmbroker_json_key_str(w, &v->key);
         ngx_http_llmbroker_json_raw(w, &v->raw);
     }

@@ -448,7 +448,8 @@ test_account(void)
            ANSWER(",\"service_tier\":\"auto\""), "service_tier (R13)");
     builds(ASK(",\"service_tier\":\"default\""),
            ANSWER(",\"service_tier\":\"standard_only\""), "the default one");
-    builds(ASK(",\"service_tier\":\"flex\""), ANSWER(""), "another");
+    builds(ASK(",\"service_tier\":\"flex\""),
+           ANSWER(",\"service_tier\":\"auto\""), "another");
     drops("service_tier", "is dropped");
 }
 
@@ -477,7 +478,8 @@ test_refused(void)
     builds(ASK(",\"web_search_options\":{}"),
            "400 unsupported_value web_search_options", "search (R14)");
     builds(ASK(",\"functions\":[{}]"),
-           "400 missing_required_parameter tools", "a function of no name");
+           "400 missing_required_parameter functions",
+           "a function of no name");
     builds(ASK(",\"functions\":[]"), ANSWER(""), "none of them");
     builds(ASK(",\"response_format\":{\"type\":\"grammar\"}"),
            "400 unsupported_value response_format", "an unknown format");
