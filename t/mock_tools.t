@@ -157,3 +157,17 @@ qr/\Q{"message":{"content":"","tool_calls":[{"index":0,"id":"call_mock_0","type"
 --- more: ,"incremental_output":true
 --- response_body_like eval
 qr/"id":"call_mock_0","type":"function","function":\{"name":"f","arguments":"\{\\"text\\":\\"call"\}\}\][^\n]+"finish_reason":"null"[^\n]+\n\nid:2\n[^\n]+\n[^\n]+\ndata:[^\n]+"id":"","type":"function","function":\{"arguments":" f\\"\}"\}\}\],"role":"assistant"\},"index":0,"finish_reason":"tool_calls"/
+
+
+
+=== TEST 16: who must call one does not call the first beside another
+--- openai: {"role":"user","content":"call g"}
+--- more: ,"tool_choice":"required"
+--- response_body_like: "tool_calls":\[\{"id":"call_mock_0","type":"function","function":\{"name":"g"[^]]+\]
+
+
+
+=== TEST 17: who must call one and has a result takes the last
+--- openai: {"role":"user","content":"hi"},{"role":"assistant","content":null,"tool_calls":[{"id":"a","type":"function","function":{"name":"f","arguments":"{}"}}]},{"role":"tool","tool_call_id":"a","content":"call f"}
+--- more: ,"tool_choice":"required"
+--- response_body_like: "tool_calls":\[\{"id":"call_mock_0","type":"function","function":\{"name":"g","arguments":"\{\\"text\\":\\"call f\\"\}"

@@ -31,11 +31,13 @@ static ngx_int_t ngx_http_llmbroker_mock_compose_prompts(
     ngx_http_llmbroker_mock_ctx_t *ctx);
 static ngx_int_t ngx_http_llmbroker_mock_compose_calls(
     ngx_http_llmbroker_mock_ctx_t *ctx, ngx_str_t *user);
+static ngx_str_t ngx_http_llmbroker_mock_tool_name(
+    ngx_http_llmbroker_json_t *tool);
 static ngx_uint_t ngx_http_llmbroker_mock_called(
-    ngx_http_llmbroker_mock_ctx_t *ctx, ngx_str_t *user, ngx_str_t *name,
-    ngx_uint_t first);
+    ngx_http_llmbroker_mock_ctx_t *ctx, ngx_str_t *user,
+    ngx_http_llmbroker_json_t *tool);
 static ngx_int_t ngx_http_llmbroker_mock_add_call(
-    ngx_http_llmbroker_mock_ctx_t *ctx, ngx_str_t *user, ngx_str_t *name,
+    ngx_http_llmbroker_mock_ctx_t *ctx, ngx_str_t *user,
     ngx_http_llmbroker_json_t *tool);
 static ngx_http_llmbroker_json_t *ngx_http_llmbroker_mock_parameters(
     ngx_http_llmbroker_json_t *tool);
@@ -467,7 +469,7 @@ ngx_http_llmbroker_mock_compose(ngx_http_llmbroker_mock_ctx_t *ctx)
         }
     }
 
-    if (ctx->tools && !ctx->tool_result) {
+    if (ctx->tools) {
         rc = ngx_http_llmbroker_mock_compose_calls(ctx, &user);
         if (rc != NGX_OK) {
             return rc;
@@ -535,62 +537,82 @@ ngx_http_llmbroker_mock_compose_prompts(ngx_http_llmbroker_mock_ctx_t *ctx)
 }
 
 
+/*
+ * Calls the tools that the user speaks of.  Who is forced and knows none takes
+ * the first, or the last when there is a result already: a tool for the final
+ * answer stands behind the others (R71).
+ */
+
 static ngx_int_t
 ngx_http_llmbroker_mock_compose_calls(ngx_http_llmbroker_mock_ctx_t *ctx,
     ngx_str_t *user)
 {
-    ngx_str_t                   name;
-    ngx_uint_t                  i;
-    ngx_http_llmbroker_json_t  *tool, *v;
+    ngx_http_llmbroker_json_t  *tool, *forced;
 
     if (ctx->tool_choice == NGX_HTTP_LLMBROKER_MOCK_NONE) {
         return NGX_OK;
     }
 
-    for (tool = ctx->tools->child, i = 0; tool; tool = tool->next, i++) {
+    forced = NULL;
 
-        v = ngx_http_llmbroker_json_get(tool, "function");
-        v = ngx_http_llmbroker_json_get(v ? v : tool, "name");
+    for (tool = ctx->tools->child; tool; tool = tool->next) {
 
-        name = ngx_http_llmbroker_json_inner(v);
-
-        if (name.len == 0
-            || !ngx_http_llmbroker_mock_called(ctx, user, &name, i == 0))
-        {
+        if (ngx_http_llmbroker_mock_tool_name(tool).len == 0) {
             continue;
         }
 
-        if (ctx->ntexts == NGX_HTTP_LLMBROKER_MOCK_TEXTS) {
-            break;
+        if (forced == NULL || ctx->tool_result) {
+            forced = tool;
         }
 
-        v = ngx_http_llmbroker_mock_parameters(tool);
-
-        if (ngx_http_llmbroker_mock_add_call(ctx, user, &name, v) != NGX_OK) {
+        if (ctx->ntexts < NGX_HTTP_LLMBROKER_MOCK_TEXTS
+            && ngx_http_llmbroker_mock_called(ctx, user, tool)
+            && ngx_http_llmbroker_mock_add_call(ctx, user, tool) != NGX_OK)
+        {
             return NGX_ERROR;
         }
+    }
+
+    if (ctx->tool_choice == NGX_HTTP_LLMBROKER_MOCK_ANY && forced
+        && !ctx->calls)
+    {
+        return ngx_http_llmbroker_mock_add_call(ctx, user, forced);
     }
 
     return NGX_OK;
 }
 
 
+static ngx_str_t
+ngx_http_llmbroker_mock_tool_name(ngx_http_llmbroker_json_t *tool)
+{
+    ngx_http_llmbroker_json_t  *v;
+
+    v = ngx_http_llmbroker_json_get(tool, "function");
+
+    return ngx_http_llmbroker_json_inner(
+               ngx_http_llmbroker_json_get(v ? v : tool, "name"));
+}
+
+
 static ngx_uint_t
 ngx_http_llmbroker_mock_called(ngx_http_llmbroker_mock_ctx_t *ctx,
-    ngx_str_t *user, ngx_str_t *name, ngx_uint_t first)
+    ngx_str_t *user, ngx_http_llmbroker_json_t *tool)
 {
     u_char     *p, *last;
-    ngx_str_t   forced;
+    ngx_str_t   name, forced;
+
+    name = ngx_http_llmbroker_mock_tool_name(tool);
 
     if (ctx->tool_choice == NGX_HTTP_LLMBROKER_MOCK_NAMED) {
         forced = ngx_http_llmbroker_json_inner(ctx->tool_name);
 
-        return forced.len == name->len
-               && ngx_memcmp(forced.data, name->data, name->len) == 0;
+        return forced.len == name.len
+               && ngx_memcmp(forced.data, name.data, name.len) == 0;
     }
 
-    if (ctx->tool_choice == NGX_HTTP_LLMBROKER_MOCK_ANY && first) {
-        return 1;
+    if (ctx->tool_result) {
+        return 0;
     }
 
     p = user->data;
@@ -600,17 +622,17 @@ ngx_http_llmbroker_mock_called(ngx_http_llmbroker_mock_ctx_t *ctx,
 
         p += sizeof("call ") - 1;
 
-        if ((size_t) (last - p) < name->len) {
+        if ((size_t) (last - p) < name.len) {
             break;
         }
 
-        if (ngx_memcmp(p, name->data, name->len) != 0) {
+        if (ngx_memcmp(p, name.data, name.len) != 0) {
             continue;
         }
 
-        if (p + name->len == last
-            || (!isalnum(p[name->len]) && p[name->len] != '_'
-                && p[name->len] != '-'))
+        if (p + name.len == last
+            || (!isalnum(p[name.len]) && p[name.len] != '_'
+                && p[name.len] != '-'))
         {
             return 1;
         }
@@ -622,7 +644,7 @@ ngx_http_llmbroker_mock_called(ngx_http_llmbroker_mock_ctx_t *ctx,
 
 static ngx_int_t
 ngx_http_llmbroker_mock_add_call(ngx_http_llmbroker_mock_ctx_t *ctx,
-    ngx_str_t *user, ngx_str_t *name, ngx_http_llmbroker_json_t *schema)
+    ngx_str_t *user, ngx_http_llmbroker_json_t *tool)
 {
     ngx_str_t                          request;
     ngx_http_llmbroker_mock_text_t    *t;
@@ -644,7 +666,8 @@ ngx_http_llmbroker_mock_add_call(ngx_http_llmbroker_mock_ctx_t *ctx,
         ngx_http_llmbroker_mock_object(&s, NULL, &request);
 
     } else {
-        ngx_http_llmbroker_mock_object(&s, schema, user);
+        ngx_http_llmbroker_mock_object(&s,
+                            ngx_http_llmbroker_mock_parameters(tool), user);
     }
 
     t->arguments = ngx_http_llmbroker_mock_str(&s);
@@ -658,7 +681,7 @@ ngx_http_llmbroker_mock_add_call(ngx_http_llmbroker_mock_ctx_t *ctx,
         return NGX_ERROR;
     }
 
-    t->name = *name;
+    t->name = ngx_http_llmbroker_mock_tool_name(tool);
     t->data = ngx_http_llmbroker_mock_str(&s);
     t->length = t->data.len;
     t->words = ngx_http_llmbroker_mock_words(&t->data);

@@ -7,8 +7,8 @@ import assert from 'node:assert/strict';
 
 import OpenAI from 'openai';
 
-import { client, collect, echo, models, needsSecond, secondClient, test,
-         user, words } from './common.mjs';
+import { client, collect, echo, models, needsSecond, providers, secondClient,
+         test, user, words } from './common.mjs';
 
 
 const openai = client();
@@ -206,9 +206,6 @@ for (const model of models) {
     });
 
     test(`${model}: response headers`, async () => {
-        const provider = { 'mock-openai': 'openai', 'mock-claude': 'claude' }
-                         [model] || 'qwen';
-
         for (const stream of [false, true]) {
             const { data, response, request_id: id } =
                 await openai.chat.completions.create({
@@ -223,7 +220,8 @@ for (const model of models) {
             assert.ok(id);
             assert.equal(headers.get('x-request-id'), id);
             assert.equal(headers.get('x-llmbroker-model'), model);
-            assert.equal(headers.get('x-llmbroker-provider'), provider);
+            assert.equal(headers.get('x-llmbroker-provider'),
+                         providers[model]);
             assert.equal(headers.get('x-llmbroker-attempts'), '1');
             assert.match(headers.get('content-type'), stream
                 ? /^text\/event-stream/ : /^application\/json/);

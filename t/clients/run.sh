@@ -1,15 +1,16 @@
 #!/bin/sh
 
 # Checks the gateway with the clients that people use: the official "openai"
-# package, a browser, and validators of OpenAPI and JSON Schema.  Ends with a
-# line that counts the tests.
+# package, Vercel's "ai", LangChain, a browser, and validators of OpenAPI and
+# JSON Schema.  Ends with a line that counts the tests.
 #
 #   run.sh [FILE.test.mjs ...]
 #
 # Starts what "make run" starts, on a free port, and a second nginx that is
-# below a prefix and wants keys.  With BASE_URL it uses that server instead
-# (API_KEY: its key); SECOND_URL and SECOND_KEY are the second one then.
-# NGINX_BINARY and OBJS say which nginx and which modules.
+# below a prefix, wants keys and has models that do as they are told.  With
+# BASE_URL it uses that server instead (API_KEY: its key); SECOND_URL and
+# SECOND_KEY are the second one then. NGINX_BINARY and OBJS say which nginx and
+# which modules.
 
 set -u
 
@@ -21,6 +22,15 @@ OBJS=${OBJS:-$top/objs}
 PATH=$PATH:/usr/sbin:/sbin
 
 export NGINX_BINARY OBJS PATH
+
+# no package sends anything to its makers
+
+unset LANGSMITH_TRACING LANGCHAIN_TRACING LANGCHAIN_TRACING_V2
+unset OPENAI_API_KEY OPENAI_BASE_URL OPENAI_ORG_ID OPENAI_PROJECT_ID
+unset LANGSMITH_API_KEY LANGCHAIN_API_KEY AI_GATEWAY_API_KEY
+unset http_proxy https_proxy HTTP_PROXY HTTPS_PROXY ALL_PROXY
+AI_SDK_LOG_WARNINGS=false
+export AI_SDK_LOG_WARNINGS
 
 work=$(mktemp -d)
 first=
@@ -169,23 +179,65 @@ http {
             llmbroker;
         }
 
-        location /mock/ {
+        location / {
             llmbroker_mock script=on;
+        }
+
+        location = /requests {
+            stub_status;
+        }
+
+        location /limited/openai/ {
+            llmbroker_mock times=1 status=429 retry_after=1;
+        }
+
+        location /limited/ai/ {
+            llmbroker_mock times=1 status=429 retry_after=1;
+        }
+
+        location /limited/langchain/ {
+            llmbroker_mock times=1 status=429 retry_after=1;
         }
     }
 }
 END
 
-    cat >"$work/second/llmbroker.yaml" <<END
-models:
+    {
+        echo 'models:'
+
+        # the mock-* models of conf/, on this port and without their pauses
+
+        awk '/^  [a-z]/ { on = /^  mock-/ } on && /^    /
+             /^  mock-/' "$top/conf/llmbroker.yaml" \
+            | sed "s/\${MOCK_PORT:-8001}/$port/"
+
+        cat <<END
   scripted:
     provider: openai
     base_url: http://127.0.0.1:$port/mock/v1
     api_key: mock
+  mock-new-claude:
+    provider: claude
+    model_name: claude-sonnet-4-6
+    base_url: http://127.0.0.1:$port/anthropic/v1
+    api_key: mock-key
+END
+
+        for name in openai ai langchain; do
+            cat <<END
+  limited-$name:
+    provider: openai
+    base_url: http://127.0.0.1:$port/limited/$name/v1
+    api_key: mock-key
+END
+        done
+
+        cat <<END
 security:
   enable_api_key_auth: true
   api_keys: ["open-sesame"]
 END
+    } >"$work/second/llmbroker.yaml"
 
     "$NGINX_BINARY" -p "$work/second/" -c "$work/second/nginx.conf" \
         >"$work/second.out" 2>&1 &
