@@ -251,6 +251,12 @@ ngx_http_llmbroker_gemini_finish(ngx_http_llmbroker_exchange_t *ex)
     c = g->choices.elts;
 
     for (i = 0; i < g->choices.nelts; i++) {
+
+        rc = ngx_http_llmbroker_gemini_end_pieces(ex, i, &c[i]);
+        if (rc != NGX_OK) {
+            return rc;
+        }
+
         finish = c[i].finish;
 
         if (ngx_strcmp(finish, "stop") == 0

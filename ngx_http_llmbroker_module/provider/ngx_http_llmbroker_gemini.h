@@ -2,10 +2,10 @@
 /*
  * Between the parts of the Gemini dialect: ..._model.c knows addresses and
  * models; ..._gemini.c reads answers, with ..._parts.c and, for what is
- * unusual in them, ..._extra.c; ..._embed.c is about embeddings; the others
- * write requests.  Functions that
- * return ngx_int_t return NGX_OK; NGX_DECLINED with the exchange's fault set;
- * NGX_ERROR on a lack of memory.
+ * unusual in them, ..._args.c and ..._extra.c; ..._embed.c is about
+ * embeddings; the others write requests.  Functions that return ngx_int_t
+ * return NGX_OK; NGX_DECLINED with the exchange's fault set; NGX_ERROR on a
+ * lack of memory.
  */
 
 
@@ -109,6 +109,13 @@ typedef struct {
     ngx_http_llmbroker_text_t            text;    /* decoded; of a search */
     ngx_uint_t                           cited;   /* pieces of it */
     ngx_uint_t                           images;
+
+    /* a call whose arguments come in pieces */
+    ngx_uint_t                           call;    /* its index */
+    ngx_str_t                            name;    /* inner */
+    ngx_http_llmbroker_text_t            path;    /* inner: of the last piece */
+    unsigned                             calling:1;
+    unsigned                             quoted:1;   /* within a string */
 } ngx_http_llmbroker_gemini_choice_t;
 
 
@@ -206,6 +213,16 @@ ngx_http_llmbroker_gemini_t *ngx_http_llmbroker_gemini_state(
 ngx_int_t ngx_http_llmbroker_gemini_part(ngx_http_llmbroker_exchange_t *ex,
     ngx_uint_t n, ngx_http_llmbroker_gemini_choice_t *c,
     ngx_http_llmbroker_gemini_rest_t *rest, ngx_http_llmbroker_json_t *part);
+
+/* Tells what a functionCall adds to the arguments of call c->call. */
+ngx_int_t ngx_http_llmbroker_gemini_pieces(ngx_http_llmbroker_exchange_t *ex,
+    ngx_uint_t n, ngx_http_llmbroker_gemini_choice_t *c,
+    ngx_http_llmbroker_json_t *call);
+
+/* The arguments of the call, if there is one, are complete. */
+ngx_int_t ngx_http_llmbroker_gemini_end_pieces(
+    ngx_http_llmbroker_exchange_t *ex, ngx_uint_t n,
+    ngx_http_llmbroker_gemini_choice_t *c);
 
 /* Tells images and a signature; rest->parts remain. */
 ngx_int_t ngx_http_llmbroker_gemini_rest(ngx_http_llmbroker_exchange_t *ex,

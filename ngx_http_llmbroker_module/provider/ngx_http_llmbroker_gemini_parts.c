@@ -18,7 +18,11 @@ static ngx_int_t ngx_http_llmbroker_gemini_said(
     ngx_http_llmbroker_gemini_choice_t *c, ngx_http_llmbroker_json_t *text);
 static ngx_int_t ngx_http_llmbroker_gemini_called(
     ngx_http_llmbroker_exchange_t *ex, ngx_uint_t n,
-    ngx_http_llmbroker_json_t *call, ngx_str_t *signature);
+    ngx_http_llmbroker_gemini_choice_t *c, ngx_http_llmbroker_json_t *call,
+    ngx_str_t *signature);
+static ngx_int_t ngx_http_llmbroker_gemini_going(
+    ngx_http_llmbroker_exchange_t *ex, ngx_uint_t n,
+    ngx_http_llmbroker_gemini_choice_t *c, ngx_http_llmbroker_json_t *call);
 static ngx_int_t ngx_http_llmbroker_gemini_call_id(
     ngx_http_llmbroker_exchange_t *ex, ngx_uint_t n, ngx_uint_t index,
     ngx_str_t *id);
@@ -42,10 +46,10 @@ ngx_http_llmbroker_gemini_part(ngx_http_llmbroker_exchange_t *ex,
     v = ngx_http_llmbroker_json_get(part, "thoughtSignature");
     signature = ngx_http_llmbroker_json_inner(v);
 
-    v = ngx_http_llmbroker_json_get(part, "functionCall");
-
+    v = ngx_http_llmbroker_json_get_type(part, "functionCall",
+                                         NGX_HTTP_LLMBROKER_JSON_OBJECT);
     if (v) {
-        return ngx_http_llmbroker_gemini_called(ex, n, v, &signature);
+        return ngx_http_llmbroker_gemini_called(ex, n, c, v, &signature);
     }
 
     if (signature.len) {
@@ -130,12 +134,18 @@ ngx_http_llmbroker_gemini_said(ngx_http_llmbroker_exchange_t *ex,
 
 static ngx_int_t
 ngx_http_llmbroker_gemini_called(ngx_http_llmbroker_exchange_t *ex,
-    ngx_uint_t n, ngx_http_llmbroker_json_t *call, ngx_str_t *signature)
+    ngx_uint_t n, ngx_http_llmbroker_gemini_choice_t *c,
+    ngx_http_llmbroker_json_t *call, ngx_str_t *signature)
 {
     ngx_int_t                   rc;
     ngx_str_t                   id, name, inner, extra;
     ngx_uint_t                  index;
     ngx_http_llmbroker_json_t  *v;
+
+    rc = ngx_http_llmbroker_gemini_going(ex, n, c, call);
+    if (rc != NGX_DONE) {
+        return rc;
+    }
 
     index = ngx_http_llmbroker_answer_tools(ex, n);
 
@@ -163,6 +173,25 @@ ngx_http_llmbroker_gemini_called(ngx_http_llmbroker_exchange_t *ex,
         return rc;
     }
 
+    v = ngx_http_llmbroker_json_get(call, "willContinue");
+
+    if (ngx_http_llmbroker_json_true(v)
+        || ngx_http_llmbroker_json_get(call, "partialArgs"))
+    {
+        c->name.len = name.len;
+        c->name.data = ngx_pnalloc(ex->pool, name.len + 1);
+        if (c->name.data == NULL) {
+            return NGX_ERROR;
+        }
+
+        ngx_memcpy(c->name.data, name.data, name.len);
+
+        c->call = index;
+        c->calling = 1;
+
+        return ngx_http_llmbroker_gemini_pieces(ex, n, c, call);
+    }
+
     v = ngx_http_llmbroker_json_get_type(call, "args",
                                          NGX_HTTP_LLMBROKER_JSON_OBJECT);
     if (v == NULL) {
@@ -177,6 +206,37 @@ ngx_http_llmbroker_gemini_called(ngx_http_llmbroker_exchange_t *ex,
     }
 
     return ngx_http_llmbroker_answer_arguments(ex, n, index, &inner);
+}
+
+
+/* NGX_DONE: this is another call than the one before */
+
+static ngx_int_t
+ngx_http_llmbroker_gemini_going(ngx_http_llmbroker_exchange_t *ex,
+    ngx_uint_t n, ngx_http_llmbroker_gemini_choice_t *c,
+    ngx_http_llmbroker_json_t *call)
+{
+    ngx_int_t                   rc;
+    ngx_str_t                   name;
+    ngx_http_llmbroker_json_t  *v;
+
+    if (!c->calling) {
+        return NGX_DONE;
+    }
+
+    v = ngx_http_llmbroker_json_get(call, "name");
+    name = ngx_http_llmbroker_json_inner(v);
+
+    if (name.len == 0
+        || (name.len == c->name.len
+            && ngx_memcmp(name.data, c->name.data, name.len) == 0))
+    {
+        return ngx_http_llmbroker_gemini_pieces(ex, n, c, call);
+    }
+
+    rc = ngx_http_llmbroker_gemini_end_pieces(ex, n, c);
+
+    return (rc == NGX_OK) ? NGX_DONE : rc;
 }
 
 
