@@ -24,7 +24,7 @@ static ngx_int_t ngx_http_llmbroker_bedrock_schemas(
     ngx_http_llmbroker_bedrock_build_t *b);
 static ngx_int_t ngx_http_llmbroker_bedrock_schema(
     ngx_http_llmbroker_bedrock_build_t *b, ngx_http_llmbroker_json_t *schema,
-    ngx_str_t *text);
+    ngx_uint_t input, ngx_str_t *text);
 static void ngx_http_llmbroker_bedrock_write_tool(
     ngx_http_llmbroker_bedrock_build_t *b,
     ngx_http_llmbroker_claude_tool_t *tool, ngx_str_t *schema);
@@ -114,7 +114,7 @@ ngx_http_llmbroker_bedrock_schemas(ngx_http_llmbroker_bedrock_build_t *b)
     claude = &b->claude;
 
     if (claude->format == NGX_HTTP_LLMBROKER_CLAUDE_NATIVE
-        && ngx_http_llmbroker_bedrock_schema(b, claude->schema, &b->schema)
+        && ngx_http_llmbroker_bedrock_schema(b, claude->schema, 0, &b->schema)
            != NGX_OK)
     {
         return NGX_ERROR;
@@ -135,9 +135,10 @@ ngx_http_llmbroker_bedrock_schemas(ngx_http_llmbroker_bedrock_build_t *b)
             continue;
         }
 
-        v = ngx_http_llmbroker_json_get(tool[i].function, "parameters");
+        v = ngx_http_llmbroker_json_get_type(tool[i].function, "parameters",
+                                             NGX_HTTP_LLMBROKER_JSON_OBJECT);
 
-        if (ngx_http_llmbroker_bedrock_schema(b, v, text) != NGX_OK) {
+        if (ngx_http_llmbroker_bedrock_schema(b, v, 1, text) != NGX_OK) {
             return NGX_ERROR;
         }
     }
@@ -148,7 +149,7 @@ ngx_http_llmbroker_bedrock_schemas(ngx_http_llmbroker_bedrock_build_t *b)
 
 static ngx_int_t
 ngx_http_llmbroker_bedrock_schema(ngx_http_llmbroker_bedrock_build_t *b,
-    ngx_http_llmbroker_json_t *schema, ngx_str_t *text)
+    ngx_http_llmbroker_json_t *schema, ngx_uint_t input, ngx_str_t *text)
 {
     u_char                             *p;
     ngx_pool_t                         *pool;
@@ -159,10 +160,11 @@ ngx_http_llmbroker_bedrock_schema(ngx_http_llmbroker_bedrock_build_t *b,
     claude = &b->claude;
     pool = claude->ex->pool;
 
-    ngx_http_llmbroker_out_init(&out, pool, NULL, NULL, schema->raw.len + 64);
+    ngx_http_llmbroker_out_init(&out, pool, NULL, NULL,
+                                schema ? schema->raw.len + 64 : 64);
 
     ngx_http_llmbroker_json_write_start(&claude->w, &out);
-    ngx_http_llmbroker_claude_write_strict(claude, schema, 0);
+    ngx_http_llmbroker_claude_write_strict(claude, schema, input);
 
     if (ngx_http_llmbroker_json_write_end(&claude->w) != NGX_OK) {
         return NGX_ERROR;

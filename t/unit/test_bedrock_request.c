@@ -674,6 +674,12 @@ test_tools(void)
                  "\"description\":\"{minimum: 1}\"}},"
                  "\"additionalProperties\":false}}}}", ""),
            "a strict function (R61, R72)");
+    builds(ASK(",\"tools\":[{\"type\":\"function\",\"function\":{\"name\":"
+               "\"f\",\"strict\":true}}]"),
+           TOOLS("{\"toolSpec\":{\"name\":\"f\",\"strict\":true,"
+                 "\"inputSchema\":{\"json\":{\"type\":\"object\","
+                 "\"properties\":{},\"additionalProperties\":false}}}}", ""),
+           "one without parameters");
     ex_model = CLAUDE;
 
     snprintf(body, sizeof(body), TOOLS(SPEC("f", "%s"), ""), custom);
