@@ -53,6 +53,7 @@ ngx_uint_t                ngx_pagesize_shift = 12;
 ngx_uint_t                ngx_cacheline_size = 64;
 ngx_pid_t                 ngx_pid = 1;
 ngx_int_t                 ngx_ncpu = 1;
+uint32_t                  ngx_crc32_table256[256];
 
 ngx_log_t                 ngx_shim_log = { .log_level = NGX_LOG_ERR };
 ngx_int_t                 ngx_shim_allocs_left = -1;
@@ -64,6 +65,19 @@ ngx_uint_t                ngx_shim_logged;
 __attribute__((constructor)) static void
 ngx_shim_init(void)
 {
+    uint32_t    c;
+    ngx_uint_t  i, bit;
+
+    for (i = 0; i < 256; i++) {
+        c = i;
+
+        for (bit = 0; bit < 8; bit++) {
+            c = (c & 1) ? (c >> 1) ^ 0xedb88320 : c >> 1;
+        }
+
+        ngx_crc32_table256[i] = c;
+    }
+
     ngx_shim_cycle.log = &ngx_shim_log;
     ngx_cached_http_time.len = ngx_shim_http_time.len;
     ngx_cached_http_time.data = ngx_shim_http_time.data;
