@@ -15,7 +15,7 @@ models:
   claude:
     provider: claude
     model_name: claude-sonnet-4-5
-    api_key: sk-ant-0123456789
+    api_key: sk-ant with a space-0123456789
 _EOC_
 
 add_block_preprocessor(sub {
@@ -83,7 +83,7 @@ x-llmbroker-dropped-params: seed, logit_bias
 --- request
 POST /v1/chat/completions
 {"model":"claude","messages":[{"role":"user","content":"a"}]}
---- response_body_unlike: 0123456789
+--- response_body_unlike: 0123456789|sk-ant
 
 
 

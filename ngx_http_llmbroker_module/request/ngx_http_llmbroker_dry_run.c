@@ -137,6 +137,8 @@ ngx_http_llmbroker_dry_run_headers(ngx_http_llmbroker_json_writer_t *w,
     u_char     *p, *colon, *end, *last;
     ngx_str_t   name, value, mask;
 
+    static ngx_str_t  authorization = ngx_string("Authorization");
+
     ngx_str_set(&mask, "***");
 
     p = lines->data;
@@ -163,9 +165,16 @@ ngx_http_llmbroker_dry_run_headers(ngx_http_llmbroker_json_writer_t *w,
             continue;
         }
 
-        /* a scheme is no secret */
+        /* a scheme is no secret, any other first word is a part of one */
 
-        p = ngx_strlchr(value.data, end, ' ');
+        p = NULL;
+
+        if (name.len == authorization.len
+            && ngx_strncasecmp(name.data, authorization.data, name.len) == 0)
+        {
+            p = ngx_strlchr(value.data, end, ' ');
+        }
+
         value.len = p ? (size_t) (p + 1 - value.data) : 0;
 
         ngx_http_llmbroker_json_open_string(w);
