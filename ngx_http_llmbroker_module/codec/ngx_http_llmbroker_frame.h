@@ -15,6 +15,8 @@
 #include "codec/ngx_http_llmbroker_sse.h"
 
 
+#define NGX_HTTP_LLMBROKER_FRAME_TYPE     "application/vnd.amazon.eventstream"
+
 /* bytes of one frame's headers, as AWS bounds them */
 #define NGX_HTTP_LLMBROKER_FRAME_HEADERS  131072
 

@@ -9,6 +9,7 @@
 #include <ngx_http.h>
 #include <curl/curl.h>
 
+#include "codec/ngx_http_llmbroker_frame.h"
 #include "config/ngx_http_llmbroker_conf_endpoint.h"
 
 
@@ -267,7 +268,10 @@ ngx_http_llmbroker_conf_headers(ngx_pool_t *pool,
 
     for (stream = 0; stream < 2; stream++) {
 
-        if (stream) {
+        if (stream && d->target.dialect->frames) {
+            ngx_str_set(&accept, NGX_HTTP_LLMBROKER_FRAME_TYPE);
+
+        } else if (stream) {
             ngx_str_set(&accept, "text/event-stream");
 
         } else {

@@ -270,9 +270,10 @@ struct ngx_http_llmbroker_dialect_s {
         ngx_http_llmbroker_json_t *root, ngx_str_t *text);
 
     /*
-     * A header line of the provider's answer that the core does not know; name
-     * is in lower case and may be replaced, like value, by what OpenAI says
-     * (rules H), from ex->pool.
+     * A header line of the provider's answer that the core does not know, of
+     * any status and before the functions that read the body; both texts are
+     * gone afterwards.  name is in lower case and may be replaced, like value,
+     * by what OpenAI says (rules H), from ex->pool.
      * Return: NGX_OK to pass it to the client, NGX_DECLINED not to, NGX_ERROR.
      * May be NULL.
      */

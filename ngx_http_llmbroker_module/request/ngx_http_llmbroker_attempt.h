@@ -10,6 +10,7 @@
 #define _NGX_HTTP_LLMBROKER_ATTEMPT_H_INCLUDED_
 
 
+#include "codec/ngx_http_llmbroker_frame.h"
 #include "request/ngx_http_llmbroker_request.h"
 
 
@@ -43,6 +44,7 @@ struct ngx_http_llmbroker_attempt_s {
     ngx_http_chunked_t               chunked;
     ngx_http_llmbroker_read_e        read;
     ngx_http_llmbroker_sse_t         sse;
+    ngx_http_llmbroker_frame_t       frame;     /* in place of sse */
     ngx_http_llmbroker_out_t         out;       /* to the client */
 
     ngx_chain_t                     *answer;    /* pieces of a body */
@@ -59,6 +61,7 @@ struct ngx_http_llmbroker_attempt_s {
     unsigned                         no_memory:1;
     unsigned                         ended:1;   /* the body's end was seen */
     unsigned                         has_length:1;
+    unsigned                         frames:1;  /* events come in frames */
 };
 
 
@@ -112,6 +115,12 @@ ngx_int_t ngx_http_llmbroker_attempt_status_line(ngx_http_request_t *r);
 /* ngx_http_upstream_t.input_filter_init and input_filter; data: the attempt */
 ngx_int_t ngx_http_llmbroker_attempt_filter_init(void *data);
 ngx_int_t ngx_http_llmbroker_attempt_filter(void *data, ssize_t bytes);
+
+/*
+ * The provider has ended its events: reads what is left of them.
+ * Return: NGX_OK; NGX_DECLINED with exchange.fault set; NGX_ERROR.
+ */
+ngx_int_t ngx_http_llmbroker_attempt_eof(ngx_http_llmbroker_attempt_t *at);
 
 /*
  * Lets the client have a response header, unless it is odd or there is one of

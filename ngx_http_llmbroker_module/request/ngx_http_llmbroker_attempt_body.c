@@ -119,9 +119,16 @@ ngx_http_llmbroker_filter_init_events(ngx_http_llmbroker_attempt_t *at)
                                 at->exchange.stream ? &u->free_bufs : NULL,
                                 u->output.tag, ngx_pagesize);
 
-    ngx_http_llmbroker_sse_init(&at->sse, r->pool,
-                                NGX_HTTP_LLMBROKER_MAX_EVENT,
-                                ngx_http_llmbroker_filter_event, at);
+    if (at->frames) {
+        ngx_http_llmbroker_frame_init(&at->frame, r->pool,
+                                      NGX_HTTP_LLMBROKER_MAX_EVENT,
+                                      ngx_http_llmbroker_filter_event, at);
+
+    } else {
+        ngx_http_llmbroker_sse_init(&at->sse, r->pool,
+                                    NGX_HTTP_LLMBROKER_MAX_EVENT,
+                                    ngx_http_llmbroker_filter_event, at);
+    }
 
     cln = ngx_pool_cleanup_add(r->pool, 0);
     if (cln == NULL) {
@@ -307,7 +314,8 @@ ngx_http_llmbroker_filter_data(ngx_http_llmbroker_attempt_t *at, u_char *p,
 
     if (at->read == NGX_HTTP_LLMBROKER_READ_EVENTS) {
 
-        rc = ngx_http_llmbroker_sse(&at->sse, p, last);
+        rc = at->frames ? ngx_http_llmbroker_frame(&at->frame, p, last)
+                        : ngx_http_llmbroker_sse(&at->sse, p, last);
 
         if (rc == NGX_DECLINED && !at->failed) {
             ngx_http_llmbroker_attempt_bad(at, "an invalid event");
@@ -557,6 +565,28 @@ ngx_http_llmbroker_filter_flush(ngx_http_llmbroker_attempt_t *at)
     }
 
     return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_llmbroker_attempt_eof(ngx_http_llmbroker_attempt_t *at)
+{
+    ngx_int_t                       rc;
+    ngx_http_llmbroker_exchange_t  *ex;
+
+    ex = &at->exchange;
+
+    rc = at->frames ? ngx_http_llmbroker_frame_eof(&at->frame)
+                    : ngx_http_llmbroker_sse_eof(&at->sse);
+
+    if (rc == NGX_DECLINED && !at->failed) {
+
+        return ngx_http_llmbroker_fault(ex, 0, NULL, NULL,
+                                        "The provider's stream ended within "
+                                        "an event.");
+    }
+
+    return rc;
 }
 
 

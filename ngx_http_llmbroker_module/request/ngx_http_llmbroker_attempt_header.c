@@ -309,12 +309,21 @@ static ngx_int_t
 ngx_http_llmbroker_content_type(ngx_http_llmbroker_attempt_t *at,
     ngx_str_t *name, ngx_str_t *value)
 {
-    static ngx_str_t  type = ngx_string("text/event-stream");
+    static ngx_str_t  events = ngx_string("text/event-stream");
+    static ngx_str_t  frames = ngx_string(NGX_HTTP_LLMBROKER_FRAME_TYPE);
 
-    if (value->len >= type.len
-        && ngx_strncasecmp(value->data, type.data, type.len) == 0)
+    if (value->len >= events.len
+        && ngx_strncasecmp(value->data, events.data, events.len) == 0)
     {
         at->read = NGX_HTTP_LLMBROKER_READ_EVENTS;
+        at->frames = 0;
+
+    } else if (at->exchange.target->dialect->frames
+               && value->len >= frames.len
+               && ngx_strncasecmp(value->data, frames.data, frames.len) == 0)
+    {
+        at->read = NGX_HTTP_LLMBROKER_READ_EVENTS;
+        at->frames = 1;
     }
 
     return NGX_OK;

@@ -682,7 +682,7 @@ ngx_http_llmbroker_request_complete(ngx_http_llmbroker_ctx_t *ctx)
 
     if (at->read == NGX_HTTP_LLMBROKER_READ_EVENTS) {
 
-        rc = ngx_http_llmbroker_sse_eof(&at->sse);
+        rc = ngx_http_llmbroker_attempt_eof(at);
 
         if (rc == NGX_OK && !ex->done) {
             rc = dialect->end(ex);
