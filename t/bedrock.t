@@ -525,7 +525,25 @@ main::http(404, 'application/json', '{"message":"No such model."}',
 
 
 
-=== TEST 28: no key is in the log, whatever happens
+=== TEST 28: keys that a message repeats are masked
+--- tcp_reply eval
+main::http(400, 'application/json', '{"message":"x '
+           . join(' x ', @main::secrets) . ' x"}')
+--- model: haiku
+--- error_code: 400
+--- response_body_like: "message":"x \* x \* x \* x bedrock-api-key-abc x"
+
+
+
+=== TEST 29: and in a stream
+--- frames eval
+[main::begin(), main::text('x'),
+ main::exception('validationException', "bad $main::secrets[2]")]
+--- response_body_like: "message":"bad \*"
+
+
+
+=== TEST 30: no key is in the log, whatever happens
 --- log_level: debug
 --- tcp_reply eval
 main::signed('eu-west-3',
@@ -536,7 +554,7 @@ main::signed('eu-west-3',
 
 
 
-=== TEST 29: a dry run signs and tells no key
+=== TEST 31: a dry run signs and tells no key
 --- request
 POST /v1/chat/completions
 {"model":"haiku","stream":true,"messages":[{"role":"user","content":"a"}]}
@@ -547,7 +565,7 @@ x-llmbroker-dry-run: 1
 
 
 
-=== TEST 30: a dry run tells no key of Bedrock's either
+=== TEST 32: a dry run tells no key of Bedrock's either
 --- model: bearer
 --- more_headers
 x-llmbroker-dry-run: 1

@@ -21,7 +21,7 @@ typedef struct {
 } ngx_http_llmbroker_error_row_t;
 
 
-static ngx_str_t ngx_http_llmbroker_mask(ngx_pool_t *pool, ngx_str_t *text,
+static void ngx_http_llmbroker_mask(ngx_pool_t *pool, ngx_str_t *text,
     const ngx_str_t *secret);
 static ngx_http_llmbroker_error_e ngx_http_llmbroker_fault_kind(
     ngx_uint_t status);
@@ -168,7 +168,7 @@ ngx_http_llmbroker_error_text(ngx_pool_t *pool,
 void
 ngx_http_llmbroker_error_fault(ngx_pool_t *pool,
     ngx_http_llmbroker_error_t *error, ngx_http_llmbroker_fault_t *fault,
-    const ngx_str_t *secret)
+    const ngx_http_llmbroker_target_t *target)
 {
     ngx_uint_t  status;
 
@@ -186,8 +186,17 @@ ngx_http_llmbroker_error_fault(ngx_pool_t *pool,
     }
 
     if (fault->message.len) {
-        error->message = ngx_http_llmbroker_mask(pool, &fault->message,
-                                                 secret);
+        error->message = fault->message;
+
+        if (target) {
+            ngx_http_llmbroker_mask(pool, &error->message, &target->api_key);
+            ngx_http_llmbroker_mask(pool, &error->message,
+                                    &target->access_key_id);
+            ngx_http_llmbroker_mask(pool, &error->message,
+                                    &target->secret_access_key);
+            ngx_http_llmbroker_mask(pool, &error->message,
+                                    &target->session_token);
+        }
     }
 
     if (status >= 500 || status == 0) {
@@ -246,24 +255,23 @@ ngx_http_llmbroker_fault_kind(ngx_uint_t status)
 }
 
 
-static ngx_str_t
+static void
 ngx_http_llmbroker_mask(ngx_pool_t *pool, ngx_str_t *text,
     const ngx_str_t *secret)
 {
-    u_char     *p, *last, *dst;
-    ngx_str_t   masked;
+    u_char  *p, *last, *dst, *masked;
 
-    if (secret == NULL || secret->len == 0 || text->len < secret->len) {
-        return *text;
+    if (secret->len == 0 || text->len < secret->len) {
+        return;
     }
 
-    masked.data = ngx_pnalloc(pool, text->len);
-    if (masked.data == NULL) {
-        ngx_str_set(&masked, "The provider reported an error.");
-        return masked;
+    masked = ngx_pnalloc(pool, text->len);
+    if (masked == NULL) {
+        ngx_str_set(text, "The provider reported an error.");
+        return;
     }
 
-    dst = masked.data;
+    dst = masked;
     last = text->data + text->len;
 
     for (p = text->data; p < last; /* void */) {
@@ -279,9 +287,8 @@ ngx_http_llmbroker_mask(ngx_pool_t *pool, ngx_str_t *text,
         *dst++ = *p++;
     }
 
-    masked.len = dst - masked.data;
-
-    return masked;
+    text->data = masked;
+    text->len = dst - masked;
 }
 
 

@@ -632,7 +632,7 @@ ngx_http_llmbroker_request_fault(ngx_http_llmbroker_ctx_t *ctx)
     }
 
     ngx_http_llmbroker_error_fault(ex->pool, &ctx->error, &ex->fault,
-                                   &ex->target->api_key);
+                                   ex->target);
 
     return NGX_DECLINED;
 }
