@@ -178,13 +178,16 @@ ngx_http_llmbroker_gemini_called(ngx_http_llmbroker_exchange_t *ex,
     if (ngx_http_llmbroker_json_true(v)
         || ngx_http_llmbroker_json_get(call, "partialArgs"))
     {
-        c->name.len = name.len;
-        c->name.data = ngx_pnalloc(ex->pool, name.len + 1);
-        if (c->name.data == NULL) {
-            return NGX_ERROR;
-        }
+        ngx_str_null(&c->name);
 
-        ngx_memcpy(c->name.data, name.data, name.len);
+        if (name.len) {
+            c->name.data = ngx_pstrdup(ex->pool, &name);
+            if (c->name.data == NULL) {
+                return NGX_ERROR;
+            }
+
+            c->name.len = name.len;
+        }
 
         c->call = index;
         c->calling = 1;
