@@ -11,7 +11,8 @@ add_block_preprocessor(sub {
     $block->set_value('config', 'location / { llmbroker_mock; }');
     $block->set_value('more_headers', 'Authorization: Bearer k');
     $block->set_value('request', "POST /v1/embeddings\n"
-        . '{"model":"m","input":' . $block->input . "$more}");
+        . '{"model":"m","input":' . $block->input . "$more}")
+        if defined $block->input;
 
     if (defined $block->refused) {
         $block->set_value('error_code', 400);
@@ -117,3 +118,29 @@ __DATA__
 --- input: "a"
 --- more: ,"encoding_format":"hex"
 --- refused: "param":"encoding_format"
+
+
+
+=== TEST 14: Gemini: a batch of texts
+--- request
+POST /v1beta/models/m:batchEmbedContents
+{"requests":[{"model":"models/m","content":{"parts":[{"text":"a b"}]},"outputDimensionality":2},{"model":"models/m","content":{"parts":[{"text":"c"}]},"output_dimensionality":2}]}
+--- response_body_like: ^\{"embeddings":\[\{"values":\[[-.0-9]+,[-.0-9]+\]\},\{"values":\[[-.0-9]+,[-.0-9]+\]\}\],"usageMetadata":\{"promptTokenCount":3\}\}$
+
+
+
+=== TEST 15: Gemini: nothing to embed
+--- request
+POST /v1beta/models/m:batchEmbedContents
+{"requests":[]}
+--- error_code: 400
+--- response_body_like: requests must not be empty
+
+
+
+=== TEST 16: Gemini: a request without a text
+--- request
+POST /v1beta/models/m:batchEmbedContents
+{"requests":[{"model":"models/m","content":{"parts":[]}}]}
+--- error_code: 400
+--- response_body_like: needs a model and one text

@@ -17,8 +17,8 @@
  *   _request.c  what the dialects' requests have in common, and the answer
  *   _text.c     pieces of JSON strings: words, chunks, filler
  *   _schema.c   values that fit a JSON schema
- *   _openai.c, _claude.c, _claude_read.c, _qwen.c, _gemini.c, _embed.c
- *               the dialects
+ *   _openai.c, _claude.c, _claude_read.c, _qwen.c, _gemini.c,
+ *   _gemini_embed.c, _embed.c   the dialects
  *   _write.c    bytes to the client: delays, cuts, back-pressure
  */
 
@@ -225,6 +225,7 @@ struct ngx_http_llmbroker_mock_ctx_s {
     ngx_str_t                          model;    /* quoted, escaped */
     ngx_http_llmbroker_json_t         *user;     /* last user's content, last
                                                     tool result or prompt */
+    ngx_http_llmbroker_json_t         *input;    /* Gemini: to be embedded */
     ngx_http_llmbroker_json_t         *stop;     /* string or array */
     ngx_http_llmbroker_json_t         *tools;
     ngx_http_llmbroker_mock_choice_e   tool_choice;
@@ -465,6 +466,24 @@ ngx_int_t ngx_http_llmbroker_mock_claude_read(
 ngx_uint_t ngx_http_llmbroker_mock_gemini_streams(
     ngx_http_llmbroker_mock_ctx_t *ctx);
 
+/* A member by its name in lowerCamelCase, in either spelling, or NULL. */
+ngx_http_llmbroker_json_t *ngx_http_llmbroker_mock_gemini_get(
+    ngx_http_llmbroker_json_t *object, const char *name);
+
+
+/* _gemini_embed.c */
+
+/*
+ * Reads what batchEmbedContents is to embed.
+ * Return: NGX_OK, NGX_DECLINED, NGX_ERROR.
+ */
+ngx_int_t ngx_http_llmbroker_mock_gemini_embed_read(
+    ngx_http_llmbroker_mock_ctx_t *ctx);
+
+/* Makes the frame of its answer.  NGX_OK, NGX_ERROR. */
+ngx_int_t ngx_http_llmbroker_mock_gemini_embed(
+    ngx_http_llmbroker_mock_ctx_t *ctx);
+
 
 /* _embed.c */
 
@@ -477,8 +496,8 @@ ngx_int_t ngx_http_llmbroker_mock_embed_read(
     ngx_int_t dimensions);
 
 /*
- * Appends one vector for each input: "prefix", its number, "middle", the
- * vector, "}", with commas between them.
+ * Appends one vector for each input: "prefix", its number and "middle" unless
+ * that is NULL, the vector, "}", with commas between them.
  */
 ngx_int_t ngx_http_llmbroker_mock_embed(ngx_http_llmbroker_mock_ctx_t *ctx,
     ngx_http_llmbroker_json_t *input, ngx_int_t dimensions,

@@ -137,8 +137,12 @@ ngx_http_llmbroker_mock_embed(ngx_http_llmbroker_mock_ctx_t *ctx,
             return NGX_ERROR;
         }
 
-        ngx_http_llmbroker_mock_printf(&ctx->head, "%s%s%ui%s", i ? "," : "",
-                                       prefix, i, middle);
+        ngx_http_llmbroker_mock_printf(&ctx->head, "%s%s", i ? "," : "",
+                                       prefix);
+
+        if (middle) {
+            ngx_http_llmbroker_mock_printf(&ctx->head, "%ui%s", i, middle);
+        }
 
         if (ngx_http_llmbroker_mock_vector(&ctx->head, &text, dimensions,
                                            base64)

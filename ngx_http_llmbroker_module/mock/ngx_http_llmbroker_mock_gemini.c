@@ -40,8 +40,6 @@ static ngx_int_t ngx_http_llmbroker_mock_gemini_model(
 static ngx_int_t ngx_http_llmbroker_mock_gemini_check(
     ngx_http_llmbroker_mock_ctx_t *ctx, const char *place,
     ngx_http_llmbroker_json_t *object, const char **known);
-static ngx_http_llmbroker_json_t *ngx_http_llmbroker_mock_gemini_get(
-    ngx_http_llmbroker_json_t *object, const char *name);
 static ngx_uint_t ngx_http_llmbroker_mock_gemini_is(ngx_str_t *key,
     const char *name);
 static ngx_int_t ngx_http_llmbroker_mock_gemini_contents(
@@ -185,6 +183,10 @@ ngx_http_llmbroker_mock_gemini_read(ngx_http_llmbroker_mock_ctx_t *ctx)
         return rc;
     }
 
+    if (ctx->call == NGX_HTTP_LLMBROKER_MOCK_EMBEDDINGS) {
+        return ngx_http_llmbroker_mock_gemini_embed_read(ctx);
+    }
+
     rc = ngx_http_llmbroker_mock_gemini_contents(ctx,
              ngx_http_llmbroker_mock_gemini_get(ctx->root, "contents"));
     if (rc != NGX_OK) {
@@ -227,6 +229,10 @@ ngx_http_llmbroker_mock_gemini_parse(ngx_http_llmbroker_mock_ctx_t *ctx)
     if (rc != NGX_OK || ctx->root->type != NGX_HTTP_LLMBROKER_JSON_OBJECT) {
         return ngx_http_llmbroker_mock_refuse(ctx, 400, NULL, NULL,
                                "Invalid JSON payload received.");
+    }
+
+    if (ctx->call == NGX_HTTP_LLMBROKER_MOCK_EMBEDDINGS) {
+        return NGX_OK;
     }
 
     return ngx_http_llmbroker_mock_gemini_check(ctx, "", ctx->root,
@@ -299,7 +305,7 @@ ngx_http_llmbroker_mock_gemini_check(ngx_http_llmbroker_mock_ctx_t *ctx,
 
 /* the servers read names in lowerCamelCase and in snake_case */
 
-static ngx_http_llmbroker_json_t *
+ngx_http_llmbroker_json_t *
 ngx_http_llmbroker_mock_gemini_get(ngx_http_llmbroker_json_t *object,
     const char *name)
 {
@@ -754,6 +760,10 @@ ngx_http_llmbroker_mock_gemini_answer(ngx_http_llmbroker_mock_ctx_t *ctx)
     ngx_uint_t                         i;
     ngx_http_llmbroker_mock_frame_t   *f;
     ngx_http_llmbroker_mock_string_t  *head, *tail;
+
+    if (ctx->call == NGX_HTTP_LLMBROKER_MOCK_EMBEDDINGS) {
+        return ngx_http_llmbroker_mock_gemini_embed(ctx);
+    }
 
     f = &ctx->frame;
     head = &ctx->head;

@@ -96,6 +96,9 @@ static const ngx_http_llmbroker_mock_route_t
     { ngx_string(":streamGenerateContent"), NGX_HTTP_POST,
       NGX_HTTP_LLMBROKER_MOCK_CHAT, &ngx_http_llmbroker_mock_gemini },
 
+    { ngx_string(":batchEmbedContents"), NGX_HTTP_POST,
+      NGX_HTTP_LLMBROKER_MOCK_EMBEDDINGS, &ngx_http_llmbroker_mock_gemini },
+
     { ngx_null_string, 0, NGX_HTTP_LLMBROKER_MOCK_CHAT, NULL }
 };
 

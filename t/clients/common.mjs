@@ -51,7 +51,7 @@ export const thinkers = dialects.filter((model) =>
     !['mock-openai', 'mock-claude'].includes(model));
 
 export const embedders = models.filter((model) =>
-    ['openai', 'qwen'].includes(providers[model]));
+    ['openai', 'qwen', 'gemini'].includes(providers[model]));
 
 
 /* nothing leaves this machine, whatever a package would like to fetch */
