@@ -707,6 +707,11 @@ ngx_http_llmbroker_vector_decimal(u_char *p, uint64_t n, ngx_uint_t places)
 
     p = ngx_sprintf(p, "%uL.", whole);
 
+    if (places == 0) {
+        *p++ = '0';
+        return p;
+    }
+
     for (i = places; i > 0; i--) {
         p[i - 1] = '0' + n % 10;
         n /= 10;

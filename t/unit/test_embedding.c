@@ -95,6 +95,11 @@ test_numbers(void)
     gives(NUMBERS, "\"zczMPQ==\"", "[0.1]");
     gives(NUMBERS, "\"rMUnNw==\"", "[0.00001]");
 
+    /* six digits before the point */
+
+    gives(NUMBERS, "\"QCIqSQBQw0fwI3RJQCDxRw==\"",
+          "[696868.0,100000.0,999999.0,123456.5]");
+
     /* the largest, the smallest normal and the smallest float32 */
 
     gives(NUMBERS, "\"//9/fw==\"", "[3.40282347e+38]");
@@ -235,7 +240,8 @@ test_round_trip(void)
         }
 
         failed += (strtof(got + 1, &p) != f || *p != ']'
-                   || (got[1] == '-') != (bits >> 31));
+                   || (got[1] == '-') != (bits >> 31)
+                   || strstr(got, ".]") != NULL);
 
         if (i % 3) {
             for (n = 0, digits = 0; got[n]; n++) {
