@@ -232,6 +232,12 @@ ngx_http_llmbroker_fault_members(ngx_http_llmbroker_exchange_t *ex,
         return;
     }
 
+    /* Mistral has the latter in a "message" */
+
+    if (ngx_http_llmbroker_json_get(object, "detail") == NULL) {
+        object = ngx_http_llmbroker_json_get(object, "message");
+    }
+
     /* FastAPI: a text, {"message":"..."}, [{"msg":"..."}] or ["..."] */
 
     detail = ngx_http_llmbroker_json_get(object, "detail");

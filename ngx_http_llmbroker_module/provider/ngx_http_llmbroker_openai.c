@@ -343,7 +343,8 @@ ngx_http_llmbroker_openai_fails(ngx_http_llmbroker_json_t *root)
 
     v = ngx_http_llmbroker_json_get(root, "message");
 
-    return ngx_http_llmbroker_openai_string(v);
+    return ngx_http_llmbroker_openai_string(v)
+           || ngx_http_llmbroker_json_get(v, "detail") != NULL;
 }
 
 

@@ -829,6 +829,7 @@ test_errors(void)
         "{'code':'c','message':'m','request_id':'r'}",
         "{'message':'m','type':'t','code':null}",
         "{'code':'c','error':'m'}",
+        "{'object':'error','message':{'detail':[{'msg':'m'}]},'code':null}",
         "{'choices':[{'index':0,'delta':{},'finish_reason':'error',"
         "'error':{'message':'m'}}]}",
         "{'choices':[{'index':0,'delta':{},'finish_reason':'error'}],"
