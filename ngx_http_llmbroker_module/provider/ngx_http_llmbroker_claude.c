@@ -51,6 +51,8 @@ static ngx_int_t ngx_http_llmbroker_claude_response(
 static ngx_int_t ngx_http_llmbroker_claude_event(
     ngx_http_llmbroker_exchange_t *ex,
     ngx_http_llmbroker_sse_event_t *event);
+static ngx_uint_t ngx_http_llmbroker_claude_has_error(
+    ngx_http_llmbroker_json_t *root);
 static ngx_int_t ngx_http_llmbroker_claude_end(
     ngx_http_llmbroker_exchange_t *ex);
 static void ngx_http_llmbroker_claude_error(ngx_http_llmbroker_exchange_t *ex,
@@ -212,6 +214,10 @@ ngx_http_llmbroker_claude_response(ngx_http_llmbroker_exchange_t *ex,
 
     v = ngx_http_llmbroker_json_get_type(root, "content",
                                          NGX_HTTP_LLMBROKER_JSON_ARRAY);
+    if (v == NULL && ngx_http_llmbroker_claude_has_error(root)) {
+        return ngx_http_llmbroker_claude_error_event(ex, c, root);
+    }
+
     if (v == NULL) {
         return ngx_http_llmbroker_fault(ex, 0, NULL, NULL,
                                "The provider's answer has no \"content\".");
@@ -263,6 +269,13 @@ ngx_http_llmbroker_claude_event(ngx_http_llmbroker_exchange_t *ex,
         return NGX_ERROR;
     }
 
+    /* OpenAI's end of a stream, of a server in between */
+
+    if (event->data.len == 6 && ngx_memcmp(event->data.data, "[DONE]", 6) == 0)
+    {
+        return ngx_http_llmbroker_claude_end(ex);
+    }
+
     rc = ngx_http_llmbroker_json_parse(ex->temp, event->data.data,
                                        event->data.len, &root);
 
@@ -286,13 +299,41 @@ ngx_http_llmbroker_claude_event(ngx_http_llmbroker_exchange_t *ex,
         if (e->type.len == type.len
             && ngx_memcmp(e->type.data, type.data, type.len) == 0)
         {
-            return e->handler(ex, c, root);
+            break;
         }
+    }
+
+    if (e->handler && root->type != NGX_HTTP_LLMBROKER_JSON_OBJECT) {
+        return ngx_http_llmbroker_fault(ex, 0, NULL, NULL,
+                               "The provider sent an event that is no object.");
+    }
+
+    if (e->handler) {
+        return e->handler(ex, c, root);
+    }
+
+    /* an error that has no type, of a server in between */
+
+    if (ngx_http_llmbroker_claude_has_error(root)) {
+        return ngx_http_llmbroker_claude_error_event(ex, c, root);
     }
 
     /* S13 */
 
     return NGX_OK;
+}
+
+
+static ngx_uint_t
+ngx_http_llmbroker_claude_has_error(ngx_http_llmbroker_json_t *root)
+{
+    ngx_http_llmbroker_json_t  *v;
+
+    v = ngx_http_llmbroker_json_get(root, "error");
+
+    return v
+           && (v->type == NGX_HTTP_LLMBROKER_JSON_OBJECT
+               || v->type == NGX_HTTP_LLMBROKER_JSON_STRING);
 }
 
 
@@ -593,7 +634,7 @@ ngx_http_llmbroker_claude_message_delta(ngx_http_llmbroker_exchange_t *ex,
         return NGX_OK;
     }
 
-    rc = ngx_http_llmbroker_claude_block_stop(ex, c);
+    rc = ngx_http_llmbroker_claude_close_all(ex, c);
     if (rc != NGX_OK) {
         return rc;
     }
@@ -610,13 +651,13 @@ ngx_http_llmbroker_claude_message_stop(ngx_http_llmbroker_exchange_t *ex,
 {
     ngx_int_t  rc;
 
-    if (!c->started) {
+    if (!c->started && ngx_http_llmbroker_answer_choices(ex) == 0) {
         return ngx_http_llmbroker_fault(ex, 0, NULL, NULL,
                                "The provider ended a message that it has not "
                                "begun.");
     }
 
-    rc = ngx_http_llmbroker_claude_block_stop(ex, c);
+    rc = ngx_http_llmbroker_claude_close_all(ex, c);
     if (rc != NGX_OK) {
         return rc;
     }

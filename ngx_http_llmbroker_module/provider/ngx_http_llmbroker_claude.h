@@ -54,6 +54,23 @@ typedef enum {
 } ngx_http_llmbroker_claude_in_e;
 
 
+/* a block of a stream that is open while another one is filled */
+typedef struct {
+    ngx_http_llmbroker_claude_in_e   in;         /* IN_NOTHING: of none */
+    ngx_int_t                        index;
+    ngx_uint_t                       tool;
+    ngx_uint_t                       begin;
+    ngx_http_llmbroker_text_t        thinking;
+    ngx_http_llmbroker_text_t        signature;
+    ngx_http_llmbroker_text_t        citations;
+    ngx_http_llmbroker_text_t        json;
+    ngx_str_t                        server;
+    ngx_str_t                        server_tail;
+    unsigned                         filled:1;
+    unsigned                         whole:1;
+} ngx_http_llmbroker_claude_waiting_t;
+
+
 /*
  * Of an answer; what is kept of a block is reused for the next one.  The first
  * three members are known when the request is built.
@@ -64,8 +81,12 @@ typedef struct {
     ngx_http_llmbroker_text_t        betas;      /* "a,b" (R15) */
 
     ngx_str_t                        id;         /* inner */
-    ngx_http_llmbroker_claude_in_e   in;         /* the open block */
-    ngx_uint_t                       tools;      /* opened so far */
+    ngx_http_llmbroker_claude_in_e   in;         /* the block being filled */
+    ngx_int_t                        index;      /* of it; or -1 */
+    ngx_uint_t                       tool;       /* it is this one of */
+    ngx_uint_t                       tools;      /* those opened so far */
+    ngx_array_t                     *waiting;    /* of waiting_t, or NULL */
+    ngx_uint_t                       oldest;     /* to be closed next */
     ngx_uint_t                       points;     /* of all text so far */
     ngx_uint_t                       begin;      /* of the block's text */
 
@@ -86,6 +107,7 @@ typedef struct {
 
     unsigned                         started:1;
     unsigned                         filled:1;   /* the tool has arguments */
+    unsigned                         whole:1;    /* and all of them */
 } ngx_http_llmbroker_claude_t;
 
 
@@ -250,6 +272,8 @@ ngx_int_t ngx_http_llmbroker_claude_delta(ngx_http_llmbroker_exchange_t *ex,
     ngx_http_llmbroker_claude_t *c, ngx_http_llmbroker_json_t *root);
 ngx_int_t ngx_http_llmbroker_claude_close(ngx_http_llmbroker_exchange_t *ex,
     ngx_http_llmbroker_claude_t *c, ngx_http_llmbroker_json_t *root);
+ngx_int_t ngx_http_llmbroker_claude_close_all(
+    ngx_http_llmbroker_exchange_t *ex, ngx_http_llmbroker_claude_t *c);
 ngx_int_t ngx_http_llmbroker_claude_block(ngx_http_llmbroker_exchange_t *ex,
     ngx_http_llmbroker_claude_t *c, ngx_http_llmbroker_json_t *block);
 ngx_int_t ngx_http_llmbroker_claude_block_stop(
@@ -268,6 +292,9 @@ ngx_int_t ngx_http_llmbroker_claude_think(ngx_http_llmbroker_exchange_t *ex,
 ngx_int_t ngx_http_llmbroker_claude_signature(
     ngx_http_llmbroker_exchange_t *ex, ngx_http_llmbroker_claude_t *c,
     ngx_str_t *inner);
+ngx_int_t ngx_http_llmbroker_claude_citation(
+    ngx_http_llmbroker_exchange_t *ex, ngx_http_llmbroker_claude_t *c,
+    ngx_http_llmbroker_json_t *citation);
 ngx_int_t ngx_http_llmbroker_claude_cite(ngx_http_llmbroker_exchange_t *ex,
     ngx_http_llmbroker_claude_t *c, ngx_str_t *url, ngx_str_t *title);
 ngx_int_t ngx_http_llmbroker_claude_tool_use(ngx_http_llmbroker_exchange_t *ex,

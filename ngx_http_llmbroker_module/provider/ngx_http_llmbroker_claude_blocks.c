@@ -2,8 +2,8 @@
 /*
  * Copyright (C) LLMBroker contributors
  *
- * The content blocks of a Claude answer, whole or as a stream opens, fills
- * and closes them: rules P4-P9 and S2-S7.
+ * What the content blocks of a Claude answer are made of, whole or in pieces:
+ * rules P4-P9 and S14.
  */
 
 
@@ -14,9 +14,6 @@
 #include "provider/ngx_http_llmbroker_claude.h"
 
 
-static ngx_int_t ngx_http_llmbroker_claude_citation(
-    ngx_http_llmbroker_exchange_t *ex, ngx_http_llmbroker_claude_t *c,
-    ngx_http_llmbroker_json_t *citation);
 static ngx_int_t ngx_http_llmbroker_claude_annotations(
     ngx_http_llmbroker_exchange_t *ex, ngx_http_llmbroker_claude_t *c);
 static ngx_int_t ngx_http_llmbroker_claude_thought(
@@ -39,32 +36,6 @@ static ngx_int_t ngx_http_llmbroker_claude_input_parse(
     ngx_http_llmbroker_json_t **root);
 
 
-ngx_int_t
-ngx_http_llmbroker_claude_open(ngx_http_llmbroker_exchange_t *ex,
-    ngx_http_llmbroker_claude_t *c, ngx_http_llmbroker_json_t *root)
-{
-    ngx_int_t                   rc;
-    ngx_http_llmbroker_json_t  *block;
-
-    rc = ngx_http_llmbroker_claude_block_stop(ex, c);
-    if (rc != NGX_OK) {
-        return rc;
-    }
-
-    block = ngx_http_llmbroker_json_get(root, "content_block");
-
-    return ngx_http_llmbroker_claude_block(ex, c, block);
-}
-
-
-ngx_int_t
-ngx_http_llmbroker_claude_close(ngx_http_llmbroker_exchange_t *ex,
-    ngx_http_llmbroker_claude_t *c, ngx_http_llmbroker_json_t *root)
-{
-    return ngx_http_llmbroker_claude_block_stop(ex, c);
-}
-
-
 /* a block with what it holds: all in a buffered answer, little in a stream */
 
 ngx_int_t
@@ -75,7 +46,15 @@ ngx_http_llmbroker_claude_block(ngx_http_llmbroker_exchange_t *ex,
     ngx_str_t                   text;
     ngx_http_llmbroker_json_t  *type, *v;
 
-    type = ngx_http_llmbroker_json_get(block, "type");
+    type = ngx_http_llmbroker_json_get_type(block, "type",
+                                            NGX_HTTP_LLMBROKER_JSON_STRING);
+    if (type == NULL) {
+        return ngx_http_llmbroker_fault(ex, 0, NULL, NULL,
+                               "The provider sent a part of the answer of no "
+                               "type.");
+    }
+
+    c->whole = 0;
 
     if (ngx_http_llmbroker_json_is(type, "text")) {
         c->in = NGX_HTTP_LLMBROKER_CLAUDE_IN_TEXT;
@@ -116,6 +95,15 @@ ngx_http_llmbroker_claude_block(ngx_http_llmbroker_exchange_t *ex,
     }
 
     if (ngx_http_llmbroker_json_is(type, "tool_use")) {
+
+        if (ngx_http_llmbroker_claude_inner(block, "id").len == 0
+            || ngx_http_llmbroker_claude_inner(block, "name").len == 0)
+        {
+            return ngx_http_llmbroker_fault(ex, 0, NULL, NULL,
+                                   "The provider called a tool without an id "
+                                   "or a name.");
+        }
+
         return ngx_http_llmbroker_claude_tool_use(ex, c, block, "id");
     }
 
@@ -142,6 +130,7 @@ ngx_http_llmbroker_claude_tool_use(ngx_http_llmbroker_exchange_t *ex,
 
     c->in = NGX_HTTP_LLMBROKER_CLAUDE_IN_TOOL;
     c->filled = 0;
+    c->whole = 0;
 
     id = ngx_http_llmbroker_claude_inner(block, id_name);
     name = ngx_http_llmbroker_claude_inner(block, "name");
@@ -153,7 +142,9 @@ ngx_http_llmbroker_claude_tool_use(ngx_http_llmbroker_exchange_t *ex,
         return ngx_http_llmbroker_claude_json(ex, c, block);
     }
 
-    rc = ngx_http_llmbroker_answer_tool(ex, 0, c->tools++, &id, &name);
+    c->tool = c->tools++;
+
+    rc = ngx_http_llmbroker_answer_tool(ex, 0, c->tool, &id, &name);
     if (rc != NGX_OK) {
         return rc;
     }
@@ -165,6 +156,7 @@ ngx_http_llmbroker_claude_tool_use(ngx_http_llmbroker_exchange_t *ex,
     }
 
     c->filled = 1;
+    c->whole = 1;
 
     if (ngx_http_llmbroker_text_quote(ex->temp ? ex->temp : ex->pool,
                                         &input->raw, &inner)
@@ -173,62 +165,7 @@ ngx_http_llmbroker_claude_tool_use(ngx_http_llmbroker_exchange_t *ex,
         return NGX_ERROR;
     }
 
-    return ngx_http_llmbroker_answer_arguments(ex, 0, c->tools - 1, &inner);
-}
-
-
-ngx_int_t
-ngx_http_llmbroker_claude_delta(ngx_http_llmbroker_exchange_t *ex,
-    ngx_http_llmbroker_claude_t *c, ngx_http_llmbroker_json_t *root)
-{
-    ngx_str_t                   text;
-    ngx_http_llmbroker_json_t  *delta, *type, *v;
-
-    delta = ngx_http_llmbroker_json_get(root, "delta");
-    type = ngx_http_llmbroker_json_get(delta, "type");
-
-    /* S6 */
-
-    if (ngx_http_llmbroker_json_is(type, "text_delta")) {
-        text = ngx_http_llmbroker_claude_inner(delta, "text");
-        return ngx_http_llmbroker_claude_text(ex, c, text);
-    }
-
-    /* S4 */
-
-    if (ngx_http_llmbroker_json_is(type, "input_json_delta")) {
-
-        text = ngx_http_llmbroker_claude_inner(delta, "partial_json");
-
-        if (c->in != NGX_HTTP_LLMBROKER_CLAUDE_IN_TOOL) {
-            return ngx_http_llmbroker_claude_input(ex, c, &text);
-        }
-
-        c->filled |= (text.len != 0);
-
-        return ngx_http_llmbroker_answer_arguments(ex, 0, c->tools - 1, &text);
-    }
-
-    /* S7 */
-
-    if (ngx_http_llmbroker_json_is(type, "thinking_delta")) {
-        text = ngx_http_llmbroker_claude_inner(delta, "thinking");
-        return ngx_http_llmbroker_claude_think(ex, c, text);
-    }
-
-    if (ngx_http_llmbroker_json_is(type, "signature_delta")) {
-        text = ngx_http_llmbroker_claude_inner(delta, "signature");
-        return ngx_http_llmbroker_claude_signature(ex, c, &text);
-    }
-
-    if (ngx_http_llmbroker_json_is(type, "citations_delta")) {
-        v = ngx_http_llmbroker_json_get(delta, "citation");
-        return ngx_http_llmbroker_claude_citation(ex, c, v);
-    }
-
-    /* S13 */
-
-    return NGX_OK;
+    return ngx_http_llmbroker_answer_arguments(ex, 0, c->tool, &inner);
 }
 
 
@@ -276,7 +213,7 @@ ngx_http_llmbroker_claude_signature(ngx_http_llmbroker_exchange_t *ex,
 
 /* P8: only what has an address can be told */
 
-static ngx_int_t
+ngx_int_t
 ngx_http_llmbroker_claude_citation(ngx_http_llmbroker_exchange_t *ex,
     ngx_http_llmbroker_claude_t *c, ngx_http_llmbroker_json_t *citation)
 {
@@ -355,8 +292,7 @@ ngx_http_llmbroker_claude_block_stop(ngx_http_llmbroker_exchange_t *ex,
         /* S5 */
 
         ngx_str_set(&empty, "{}");
-        return ngx_http_llmbroker_answer_arguments(ex, 0, c->tools - 1,
-                                                   &empty);
+        return ngx_http_llmbroker_answer_arguments(ex, 0, c->tool, &empty);
 
     case NGX_HTTP_LLMBROKER_CLAUDE_IN_JSON:
         rc = ngx_http_llmbroker_claude_json_stop(ex, c);
@@ -486,6 +422,9 @@ ngx_http_llmbroker_claude_json(ngx_http_llmbroker_exchange_t *ex,
         return NGX_OK;
     }
 
+    c->filled = 1;
+    c->whole = 1;
+
     v = ngx_http_llmbroker_json_get(input, "value");
 
     return ngx_http_llmbroker_claude_json_text(ex, c,
@@ -521,7 +460,13 @@ ngx_http_llmbroker_claude_json_stop(ngx_http_llmbroker_exchange_t *ex,
     ngx_http_llmbroker_json_t  *root, *v;
 
     if (c->json.len == 0) {
-        return NGX_OK;
+
+        /* S5: an input of nothing is an object of nothing */
+
+        ngx_str_set(&inner, "{}");
+
+        return c->filled ? NGX_OK
+                         : ngx_http_llmbroker_claude_text(ex, c, inner);
     }
 
     rc = ngx_http_llmbroker_claude_input_parse(ex, c, &root);
@@ -549,6 +494,8 @@ ngx_int_t
 ngx_http_llmbroker_claude_input(ngx_http_llmbroker_exchange_t *ex,
     ngx_http_llmbroker_claude_t *c, ngx_str_t *inner)
 {
+    c->filled |= (inner->len != 0);
+
     if (c->in == NGX_HTTP_LLMBROKER_CLAUDE_IN_JSON && !c->wrapped) {
         return ngx_http_llmbroker_claude_text(ex, c, *inner);
     }

@@ -996,8 +996,8 @@ test_buffered(void)
     ex_start(CHAT, 0, 0);
     is(ex_json("[]"), NGX_DECLINED, "an array");
     ex_start(CHAT, 0, 0);
-    is(ex_json("{\"content\":[1,null,{},[],{\"type\":7}]}"), NGX_OK,
-       "blocks that are none");
+    is(ex_json("{\"content\":[{\"type\":\"hologram\",\"x\":[]}]}"), NGX_OK,
+       "a block of a type to come");
 }
 
 
@@ -1342,13 +1342,14 @@ test_odd_streams(void)
        NGX_DECLINED, "invalid UTF-8");
 
     ex_start(CHAT, 1, 0);
-    is(ex_events(START DELTA("0", "null") DELTA("9", "{\"type\":7}")
-                 BLOCK("0", "[]") "data: []\n\n" "data: null\n\n"
+    is(ex_events(START DELTA("9", "{\"type\":7}")
+                 BLOCK("0", "{\"type\":\"hologram\"}")
+                 "data: []\n\n" "data: null\n\n"
                  DELTA("0", "{\"type\":\"input_json_delta\","
                        "\"partial_json\":\"{}\"}")
-                 DELTA("0", "{\"type\":\"text_delta\"}")
+                 DELTA("0", "{\"type\":\"text_delta\",\"text\":null}")
                  STOP("7") END("\"end_turn\""), 9), NGX_OK,
-       "values of wrong types (S13)");
+       "events, blocks and pieces to come (S13)");
 }
 
 
