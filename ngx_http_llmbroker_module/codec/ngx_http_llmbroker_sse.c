@@ -30,6 +30,8 @@ static ngx_int_t ngx_http_llmbroker_sse_line(ngx_http_llmbroker_sse_t *sse,
     u_char *p, u_char *eol);
 static ngx_int_t ngx_http_llmbroker_sse_field(ngx_http_llmbroker_sse_t *sse,
     u_char *p, u_char *eol);
+static void ngx_http_llmbroker_sse_status(ngx_http_llmbroker_sse_t *sse,
+    u_char *p, u_char *eol);
 static ngx_uint_t ngx_http_llmbroker_sse_named(u_char *p, u_char *eol,
     const char *name, size_t len, u_char **value);
 static ngx_int_t ngx_http_llmbroker_sse_data(ngx_http_llmbroker_sse_t *sse,
@@ -270,11 +272,31 @@ ngx_http_llmbroker_sse_field(ngx_http_llmbroker_sse_t *sse, u_char *p,
 
         sse->type_len = ngx_min((size_t) (eol - value), sizeof(sse->type));
         ngx_memcpy(sse->type, value, sse->type_len);
+
+    } else if (ngx_http_llmbroker_sse_named(p, eol, "status", 6, &value)) {
+        ngx_http_llmbroker_sse_status(sse, value, eol);
+
+    } else if (eol - p > 13 && ngx_memcmp(p, ":HTTP_STATUS/", 13) == 0) {
+        ngx_http_llmbroker_sse_status(sse, p + 13, eol);
     }
 
     /* comments, "id", "retry" and unknown fields mean nothing here */
 
     return NGX_OK;
+}
+
+
+static void
+ngx_http_llmbroker_sse_status(ngx_http_llmbroker_sse_t *sse, u_char *p,
+    u_char *eol)
+{
+    ngx_int_t  n;
+
+    n = ngx_atoi(p, eol - p);
+
+    if (n >= 100 && n <= 599) {
+        sse->status = n;
+    }
 }
 
 
@@ -342,13 +364,14 @@ ngx_http_llmbroker_sse_dispatch(ngx_http_llmbroker_sse_t *sse, u_char *end)
     ngx_uint_t                      lines;
     ngx_http_llmbroker_sse_event_t  event;
 
+    ngx_memzero(&event, sizeof(ngx_http_llmbroker_sse_event_t));
+
+    event.status = sse->status;
     event.type.len = sse->type_len;
     event.type.data = sse->type;
 
     event.data.len = sse->joined.last - sse->joined.pos;
     event.data.data = event.data.len != 0 ? sse->joined.pos : (u_char *) "";
-
-    ngx_str_null(&event.raw);
 
     if (sse->plain && sse->event_start != NULL && end != NULL) {
         event.raw.len = end - sse->event_start;
@@ -360,6 +383,7 @@ ngx_http_llmbroker_sse_dispatch(ngx_http_llmbroker_sse_t *sse, u_char *end)
     sse->lines = 0;
     sse->data_lines = 0;
     sse->type_len = 0;
+    sse->status = 0;
     sse->plain = 0;
     sse->joined.pos = sse->joined.start;
     sse->joined.last = sse->joined.start;

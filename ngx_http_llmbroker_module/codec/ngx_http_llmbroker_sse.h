@@ -24,6 +24,9 @@ typedef struct {
      */
     ngx_str_t                        raw;
 
+    /* of a comment ":HTTP_STATUS/400" or a field "status", else 0 (N8) */
+    ngx_uint_t                       status;
+
     /* of a binary stream: the type is that of an exception or error */
     unsigned                         exception:1;
 } ngx_http_llmbroker_sse_event_t;
@@ -51,6 +54,7 @@ typedef struct {
     ngx_buf_t                        joined;  /* data of the event so far */
     u_char                           type[64];
     size_t                           type_len;
+    ngx_uint_t                       status;
     u_char                          *event_start;
     ngx_uint_t                       lines;   /* of this event */
     ngx_uint_t                       data_lines;

@@ -29,7 +29,7 @@ static ngx_int_t ngx_http_llmbroker_qwen_header(
     ngx_http_llmbroker_exchange_t *ex, ngx_str_t *name, ngx_str_t *value);
 static ngx_int_t ngx_http_llmbroker_qwen_frame(
     ngx_http_llmbroker_exchange_t *ex, ngx_http_llmbroker_json_t *root,
-    ngx_uint_t whole);
+    ngx_uint_t whole, ngx_uint_t status);
 static ngx_uint_t ngx_http_llmbroker_qwen_only_usage(
     ngx_http_llmbroker_json_t *root);
 static ngx_int_t ngx_http_llmbroker_qwen_told(
@@ -83,7 +83,7 @@ ngx_http_llmbroker_qwen_response(ngx_http_llmbroker_exchange_t *ex,
         return ngx_http_llmbroker_qwen_embedded(ex, root);
     }
 
-    rc = ngx_http_llmbroker_qwen_frame(ex, root, 1);
+    rc = ngx_http_llmbroker_qwen_frame(ex, root, 1, 0);
     if (rc != NGX_OK) {
         return rc;
     }
@@ -130,10 +130,10 @@ ngx_http_llmbroker_qwen_event(ngx_http_llmbroker_exchange_t *ex,
     if (event->type.len == sizeof("error") - 1
         && ngx_memcmp(event->type.data, "error", sizeof("error") - 1) == 0)
     {
-        return ngx_http_llmbroker_qwen_failed(ex, root);
+        return ngx_http_llmbroker_qwen_failed(ex, root, event->status);
     }
 
-    return ngx_http_llmbroker_qwen_frame(ex, root, 0);
+    return ngx_http_llmbroker_qwen_frame(ex, root, 0, event->status);
 }
 
 
@@ -173,7 +173,7 @@ ngx_http_llmbroker_qwen_header(ngx_http_llmbroker_exchange_t *ex,
 
 static ngx_int_t
 ngx_http_llmbroker_qwen_frame(ngx_http_llmbroker_exchange_t *ex,
-    ngx_http_llmbroker_json_t *root, ngx_uint_t whole)
+    ngx_http_llmbroker_json_t *root, ngx_uint_t whole, ngx_uint_t status)
 {
     ngx_int_t                   rc;
     ngx_uint_t                  n, position;
@@ -191,7 +191,7 @@ ngx_http_llmbroker_qwen_frame(ngx_http_llmbroker_exchange_t *ex,
          && (whole || !ngx_http_llmbroker_qwen_only_usage(root)))
         || (choices == NULL && ngx_http_llmbroker_json_inner(v).len))
     {
-        return ngx_http_llmbroker_qwen_failed(ex, root);
+        return ngx_http_llmbroker_qwen_failed(ex, root, status);
     }
 
     if (ngx_http_llmbroker_qwen_start(ex, root) != NGX_OK) {

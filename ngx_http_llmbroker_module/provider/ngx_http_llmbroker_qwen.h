@@ -214,9 +214,12 @@ ngx_int_t ngx_http_llmbroker_qwen_rest(ngx_http_llmbroker_exchange_t *ex,
 void ngx_http_llmbroker_qwen_error(ngx_http_llmbroker_exchange_t *ex,
     ngx_uint_t status, ngx_http_llmbroker_json_t *root, ngx_str_t *text);
 
-/* The fault of an error in a 200 answer or in a stream.  NGX_DECLINED. */
+/*
+ * The fault of an error in a 200 answer or in a stream, whose event tells a
+ * status or 0.  NGX_DECLINED.
+ */
 ngx_int_t ngx_http_llmbroker_qwen_failed(ngx_http_llmbroker_exchange_t *ex,
-    ngx_http_llmbroker_json_t *root);
+    ngx_http_llmbroker_json_t *root, ngx_uint_t told);
 
 
 #endif /* _NGX_HTTP_LLMBROKER_QWEN_H_INCLUDED_ */

@@ -197,7 +197,7 @@ ngx_http_llmbroker_qwen_embedded(ngx_http_llmbroker_exchange_t *ex,
     list = ngx_http_llmbroker_json_get_type(v, "embeddings",
                                             NGX_HTTP_LLMBROKER_JSON_ARRAY);
     if (list == NULL) {
-        return ngx_http_llmbroker_qwen_failed(ex, root);
+        return ngx_http_llmbroker_qwen_failed(ex, root, 0);
     }
 
     v = ngx_http_llmbroker_json_get(ex->request, "input");

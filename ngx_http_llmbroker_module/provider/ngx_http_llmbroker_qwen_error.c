@@ -84,13 +84,13 @@ ngx_http_llmbroker_qwen_error(ngx_http_llmbroker_exchange_t *ex,
 
 ngx_int_t
 ngx_http_llmbroker_qwen_failed(ngx_http_llmbroker_exchange_t *ex,
-    ngx_http_llmbroker_json_t *root)
+    ngx_http_llmbroker_json_t *root, ngx_uint_t told)
 {
     ngx_int_t                   status;
     ngx_http_llmbroker_json_t  *v;
 
     v = ngx_http_llmbroker_json_get(root, "status_code");
-    status = ngx_http_llmbroker_json_int(v, 0);
+    status = ngx_http_llmbroker_json_int(v, told);
 
     if (status < 400 || status > 599) {
         v = ngx_http_llmbroker_json_get(root, "code");

@@ -627,6 +627,17 @@ test_errors(void)
                  9), NGX_DECLINED, "one that is not known");
     faults(500, "", "m", "is the provider's");
 
+    ex_start(CHAT, 1, 0);
+    is(ex_events("event:error\n:HTTP_STATUS/429\ndata:{\"code\":\"New\","
+                 "\"message\":\"m\"}\n\n", 1), NGX_DECLINED,
+       "one that tells its status");
+    faults(429, "", "m", "has it");
+
+    ex_start(CHAT, 1, 0);
+    is(ex_events("id:1\nevent:result\nstatus: 400\ndata:{\"message\":\"m\"}"
+                 "\n\n", 3), NGX_DECLINED, "one of the name of a result");
+    faults(400, "", "m", "has it, too");
+
     ex_start(CHAT, 0, 0);
     is(ex_json("{\"message\":\"m\"}"), NGX_DECLINED, "no output, no answer");
     faults(0, "", "m", "what is known of it");

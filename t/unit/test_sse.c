@@ -638,6 +638,52 @@ test_long_type(void)
 }
 
 
+static ngx_int_t
+on_status(void *data, ngx_http_llmbroker_sse_event_t *event)
+{
+    ngx_uint_t *sum = data;
+
+    *sum = *sum * 1000 + event->status;
+
+    return event->exception ? NGX_ERROR : NGX_OK;
+}
+
+
+static void
+test_status(void)
+{
+    size_t                     i, k;
+    u_char                     text[256];
+    ngx_uint_t                 sum;
+    ngx_pool_t                *pool;
+    ngx_http_llmbroker_sse_t   sse;
+
+    static const char  *streams[][2] = {
+        { ":HTTP_STATUS/400\ndata:x\n\ndata:y\n\n", "400000" },
+        { "data:x\nstatus:429\n\nstatus: 503\ndata:y\n\n", "429503" },
+        { ":HTTP_STATUS/99\ndata:x\n\nstatus\ndata:y\n\n", "0" },
+        { "status:5000\ndata:x\n\n:HTTP_STATUS/\ndata:y\n\n", "0" },
+        { ":HTTP_STATUS/4x0\ndata:x\n\nstatus:500\n\ndata:y\n\n", "0" }
+    };
+
+    for (i = 0; i < sizeof(streams) / sizeof(streams[0]); i++) {
+        strcpy((char *) text, streams[i][0]);
+
+        pool = ngx_create_pool(4096, NULL);
+        sum = 0;
+
+        ngx_http_llmbroker_sse_init(&sse, pool, 64, on_status, &sum);
+
+        for (k = 0; k < strlen(streams[i][0]); k++) {
+            ngx_http_llmbroker_sse(&sse, text + k, text + k + 1);
+        }
+
+        is(sum, atoi(streams[i][1]), "the status of an event (N8)");
+        ngx_destroy_pool(pool);
+    }
+}
+
+
 static void
 test_random(void)
 {
@@ -707,6 +753,7 @@ main(void)
     test_errors_stick();
     test_hostile();
     test_long_type();
+    test_status();
     test_random();
 
     return done_testing();
