@@ -410,4 +410,4 @@ POST /v1/embeddings
 POST /v1/chat/completions
 {"model":"mistral","messages":[],"verbosity":"low","safety_identifier":"s","prompt_cache_key":"k","prompt_cache_retention":"24h","prompt_cache_options":{},"web_search_options":{},"modalities":["text"],"audio":null,"moderation":{}}
 --- response_body_like chomp
-"body":\{"model":"mistral","messages":\[\]\},"dropped_params":\["safety_identifier","prompt_cache_key","prompt_cache_options","prompt_cache_retention","verbosity","web_search_options","moderation","modalities"\],
+"body":\{"model":"mistral","messages":\[\],"prompt_cache_key":"k"\},"dropped_params":\["safety_identifier","prompt_cache_options","prompt_cache_retention","verbosity","web_search_options","moderation","modalities"\],

@@ -326,7 +326,7 @@ ngx_http_llmbroker_openai_top(ngx_http_llmbroker_exchange_t *ex,
 }
 
 
-/* id and model, which are the same in all chunks (wire format section 1.5) */
+/* id and model; chunks that lack them get those of the chunks before */
 
 static ngx_int_t
 ngx_http_llmbroker_openai_named(ngx_http_llmbroker_exchange_t *ex,
@@ -338,13 +338,6 @@ ngx_http_llmbroker_openai_named(ngx_http_llmbroker_exchange_t *ex,
     o = ex->state;
 
     if (!ngx_http_llmbroker_openai_is_word(level, text)) {
-        return NGX_OK;
-    }
-
-    if (ex->temp && name->len && text->data
-        && (name->len != text->len
-            || ngx_memcmp(name->data, text->data, text->len) != 0))
-    {
         return NGX_OK;
     }
 

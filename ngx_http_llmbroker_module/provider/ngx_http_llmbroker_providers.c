@@ -64,10 +64,6 @@ static const ngx_http_llmbroker_adapt_t  ngx_http_llmbroker_mistral_adapt[] = {
       NGX_HTTP_LLMBROKER_ADAPT_DROP,
       ngx_null_string },
 
-    { ngx_string("prompt_cache_key"),
-      NGX_HTTP_LLMBROKER_ADAPT_DROP,
-      ngx_null_string },
-
     { ngx_string("prompt_cache_options"),
       NGX_HTTP_LLMBROKER_ADAPT_DROP,
       ngx_null_string },

@@ -408,13 +408,13 @@ static const repair_t  chunks[] = {
       "'model':'v','choices':[{'index':0,'finish_reason':null,"
       "'content_filter_results':{'a':1},'delta':{}}]}\n\n" END },
 
-    { "the first chunk gives all others their id and model",
+    { "a chunk that has a name of its own keeps it",
       FIRST
       "data: {'id':'j','object':'chat.completion.chunk','created':8,"
       "'model':'w','choices':[" CHOICE("", "'stop'") "]}\n\n" END,
       FIRST
-      "data: {'id':'i','object':'chat.completion.chunk','created':8,"
-      "'model':'v','choices':[" CHOICE("", "'stop'") "]}\n\n" END },
+      "data: {'id':'j','object':'chat.completion.chunk','created':8,"
+      "'model':'w','choices':[" CHOICE("", "'stop'") "]}\n\n" END },
 
     { "events that say nothing",
       "data:\n\ndata\n\n" FIRST "data: \ndata:\n\n" F("stop") END,
@@ -996,7 +996,7 @@ test_completions(void)
         "data: {'choices':[{'text':'a','index':0,'finish_reason':null}],"
         "'id':'cmpl-*','model':'m','object':'text_completion','created':1}"
         "\n\n"
-        "data: {'id':'cmpl-*','choices':[{'text':'','finish_reason':'stop',"
+        "data: {'id':'i','choices':[{'text':'','finish_reason':'stop',"
         "'index':0}],'model':'m','object':'text_completion','created':1}\n\n"
         END), "or is put right");
 
