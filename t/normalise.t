@@ -44,8 +44,9 @@ _EOC_
     # what the provider says: JSON or events, whole or byte by byte
 
     my $says = $block->says;
-    my $type = $says =~ /^\s*[\[{<]/ ? 'application/json'
-                                     : 'text/event-stream';
+    my $type = $block->type ? $block->type
+               : $says =~ /^\s*[\[{<]/ ? 'application/json'
+                                       : 'text/event-stream';
 
     my $answer = "HTTP/1.1 200 OK\r\nContent-Type: $type\r\n\r\n" . $says;
 
@@ -221,3 +222,67 @@ data: {"type":"message_stop"}
 '
 --- error_code: 502
 --- response_body_like: "code":"provider_bad_response"
+
+
+
+=== TEST 12: a stream that is called something else
+--- stream: 1
+--- type: text/plain
+--- says eval
+': x
+
+data: {"id":"i","object":"chat.completion.chunk","created":7,"model":"v","choices":[{"index":0,"delta":{"role":"assistant","content":"x"},"finish_reason":"stop"}]}
+
+data: [DONE]
+
+'
+--- response_headers
+Content-Type: text/event-stream; charset=utf-8
+--- response_body eval
+'data: {"id":"i","object":"chat.completion.chunk","created":7,"model":"v","choices":[{"index":0,"delta":{"role":"assistant","content":"x"},"finish_reason":"stop"}]}
+
+data: [DONE]
+
+'
+--- access_log
+-|-|stop|-
+
+
+
+=== TEST 13: the same, byte by byte, behind blank lines, called JSON
+--- stream: 1
+--- cut: 1
+--- type: application/json
+--- says eval
+'
+
+data: {"id":"i","object":"chat.completion.chunk","created":7,"model":"v","choices":[{"index":0,"delta":{"role":"assistant","content":"x"},"finish_reason":"stop"}]}
+
+data: [DONE]
+
+'
+--- response_body eval
+'data: {"id":"i","object":"chat.completion.chunk","created":7,"model":"v","choices":[{"index":0,"delta":{"role":"assistant","content":"x"},"finish_reason":"stop"}]}
+
+data: [DONE]
+
+'
+
+
+
+=== TEST 14: an object behind blank lines where a stream was asked for
+--- stream: 1
+--- cut: 1
+--- type: text/plain
+--- says eval
+'
+
+{"id":"i","object":"chat.completion","created":7,"model":"v","choices":[{"index":0,"message":{"role":"assistant","content":"x"},"finish_reason":"stop"}]}'
+--- response_body eval
+'data: {"id":"i","object":"chat.completion.chunk","created":7,"model":"v","choices":[{"index":0,"delta":{"role":"assistant","content":"x"},"finish_reason":null}]}
+
+data: {"id":"i","object":"chat.completion.chunk","created":7,"model":"v","choices":[{"index":0,"delta":{},"logprobs":null,"finish_reason":"stop"}]}
+
+data: [DONE]
+
+'

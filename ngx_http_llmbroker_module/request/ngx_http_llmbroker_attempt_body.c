@@ -25,6 +25,8 @@
 
 static ngx_int_t ngx_http_llmbroker_filter_init_events(
     ngx_http_llmbroker_attempt_t *at);
+static ngx_int_t ngx_http_llmbroker_filter_sniff(
+    ngx_http_llmbroker_attempt_t *at, u_char **pp, u_char *last);
 static void ngx_http_llmbroker_filter_owed(ngx_http_llmbroker_attempt_t *at,
     ngx_http_llmbroker_out_t *owed);
 static ngx_int_t ngx_http_llmbroker_filter_chunked(
@@ -90,6 +92,57 @@ ngx_http_llmbroker_attempt_filter_init(void *data)
     }
 
     return (u->length == 0) ? ngx_http_llmbroker_filter_end(at) : NGX_OK;
+}
+
+
+/*
+ * OpenAI's own clients do not look at the type of a stream that they have
+ * asked for, and so some servers name it wrongly: its first byte tells.
+ */
+
+static ngx_int_t
+ngx_http_llmbroker_filter_sniff(ngx_http_llmbroker_attempt_t *at, u_char **pp,
+    u_char *last)
+{
+    u_char  *p;
+
+    for (p = *pp; p < last; p++) {
+
+        if (*p != ' ' && *p != '\t' && *p != CR && *p != LF) {
+            break;
+        }
+    }
+
+    *pp = p;
+
+    if (p == last) {
+        return NGX_OK;
+    }
+
+    switch (*p) {
+
+    case ':':
+    case 'd': /* data */
+    case 'e': /* event */
+    case 'i': /* id */
+    case 'r': /* retry */
+        break;
+
+    default:
+        return NGX_OK;
+    }
+
+    at->read = NGX_HTTP_LLMBROKER_READ_EVENTS;
+
+    if (ngx_http_llmbroker_filter_init_events(at) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    if (at->previous) {
+        ngx_http_llmbroker_filter_owed(at, &at->previous->out);
+    }
+
+    return NGX_OK;
 }
 
 
@@ -311,6 +364,18 @@ ngx_http_llmbroker_filter_data(ngx_http_llmbroker_attempt_t *at, u_char *p,
     }
 
     ctx = at->ctx;
+
+    if (at->read == NGX_HTTP_LLMBROKER_READ_ANSWER
+        && at->exchange.stream && at->received == 0)
+    {
+        if (ngx_http_llmbroker_filter_sniff(at, &p, last) != NGX_OK) {
+            return NGX_ERROR;
+        }
+
+        if (p == last) {
+            return NGX_OK;
+        }
+    }
 
     if (at->read == NGX_HTTP_LLMBROKER_READ_EVENTS) {
 
