@@ -311,7 +311,7 @@ ngx_http_llmbroker_mock_schema_find(ngx_http_llmbroker_json_t *root,
     p = path.data + 1;
     last = path.data + path.len;
 
-    while (p < last && root) {
+    while (p < last) {
 
         p++;
 
@@ -323,6 +323,10 @@ ngx_http_llmbroker_mock_schema_find(ngx_http_llmbroker_json_t *root,
             {
                 break;
             }
+        }
+
+        if (v == NULL) {
+            return NULL;
         }
 
         root = v;

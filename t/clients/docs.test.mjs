@@ -199,6 +199,7 @@ test('the endpoints, models and errors are listed', needsChromium,
         /* a schema opens level by level */
         await tab.click('#createChatCompletion > summary');
         await tab.click('#createChatCompletion summary:text-is("UserMessage")');
+        await tab.waitForSelector('#createChatCompletion >> text=ImagePart');
 
         const members = await tab.textContent('#createChatCompletion');
 

@@ -186,15 +186,15 @@ http {
         }
 
         location /limited/openai/ {
-            llmbroker_mock times=1 status=429 retry_after=1;
+            llmbroker_mock times=1 status=429 retry_after=3;
         }
 
         location /limited/ai/ {
-            llmbroker_mock times=1 status=429 retry_after=1;
+            llmbroker_mock times=1 status=429 retry_after=3;
         }
 
         location /limited/langchain/ {
-            llmbroker_mock times=1 status=429 retry_after=1;
+            llmbroker_mock times=1 status=429 retry_after=3;
         }
     }
 }
@@ -260,7 +260,8 @@ fi
 
 [ $# -gt 0 ] || set -- *.test.mjs
 
-node --test --test-reporter=spec --test-reporter-destination=stdout \
+node --test --test-concurrency=2 \
+    --test-reporter=spec --test-reporter-destination=stdout \
     --test-reporter=tap --test-reporter-destination="$work/tap" "$@"
 status=$?
 
