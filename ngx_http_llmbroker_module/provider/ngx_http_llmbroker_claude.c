@@ -30,7 +30,9 @@ typedef struct {
 typedef struct {
     ngx_str_t                        name;
     ngx_str_t                        told;
-    ngx_uint_t                       time;  /* a time, told as seconds */
+    ngx_uint_t                       time;   /* a time, told as seconds */
+    ngx_uint_t                       wins;   /* bit: told of all tokens, */
+    ngx_uint_t                       loses;  /* of those of the input only */
 } ngx_http_llmbroker_claude_limit_t;
 
 
@@ -59,6 +61,10 @@ static void ngx_http_llmbroker_claude_error(ngx_http_llmbroker_exchange_t *ex,
     ngx_uint_t status, ngx_http_llmbroker_json_t *root, ngx_str_t *text);
 static ngx_int_t ngx_http_llmbroker_claude_header(
     ngx_http_llmbroker_exchange_t *ex, ngx_str_t *name, ngx_str_t *value);
+static ngx_int_t ngx_http_llmbroker_claude_limit(
+    ngx_http_llmbroker_exchange_t *ex,
+    const ngx_http_llmbroker_claude_limit_t *limit, ngx_str_t *name,
+    ngx_str_t *value);
 static ngx_int_t ngx_http_llmbroker_claude_seconds(
     ngx_http_llmbroker_exchange_t *ex, ngx_str_t *value);
 static ngx_int_t ngx_http_llmbroker_claude_sign(
@@ -112,18 +118,24 @@ static const ngx_http_llmbroker_claude_limit_t
     ngx_http_llmbroker_claude_limits[] =
 {
     { ngx_string("requests-limit"),
-      ngx_string("x-ratelimit-limit-requests"), 0 },
+      ngx_string("x-ratelimit-limit-requests"), 0, 0, 0 },
     { ngx_string("requests-remaining"),
-      ngx_string("x-ratelimit-remaining-requests"), 0 },
+      ngx_string("x-ratelimit-remaining-requests"), 0, 0, 0 },
     { ngx_string("requests-reset"),
-      ngx_string("x-ratelimit-reset-requests"), 1 },
+      ngx_string("x-ratelimit-reset-requests"), 1, 0, 0 },
     { ngx_string("tokens-limit"),
-      ngx_string("x-ratelimit-limit-tokens"), 0 },
+      ngx_string("x-ratelimit-limit-tokens"), 0, 1, 0 },
     { ngx_string("tokens-remaining"),
-      ngx_string("x-ratelimit-remaining-tokens"), 0 },
+      ngx_string("x-ratelimit-remaining-tokens"), 0, 2, 0 },
     { ngx_string("tokens-reset"),
-      ngx_string("x-ratelimit-reset-tokens"), 1 },
-    { ngx_null_string, ngx_null_string, 0 }
+      ngx_string("x-ratelimit-reset-tokens"), 1, 4, 0 },
+    { ngx_string("input-tokens-limit"),
+      ngx_string("x-ratelimit-limit-tokens"), 0, 0, 1 },
+    { ngx_string("input-tokens-remaining"),
+      ngx_string("x-ratelimit-remaining-tokens"), 0, 0, 2 },
+    { ngx_string("input-tokens-reset"),
+      ngx_string("x-ratelimit-reset-tokens"), 1, 0, 4 },
+    { ngx_null_string, ngx_null_string, 0, 0, 0 }
 };
 
 
@@ -378,66 +390,118 @@ ngx_http_llmbroker_claude_header(ngx_http_llmbroker_exchange_t *ex,
 
     for (limit = ngx_http_llmbroker_claude_limits; limit->name.len; limit++) {
 
-        if (limit->name.len != name->len - len
-            || ngx_memcmp(limit->name.data, name->data + len, limit->name.len)
-               != 0)
+        if (limit->name.len == name->len - len
+            && ngx_memcmp(limit->name.data, name->data + len, limit->name.len)
+               == 0)
         {
-            continue;
+            return ngx_http_llmbroker_claude_limit(ex, limit, name, value);
         }
-
-        *name = limit->told;
-
-        if (limit->time) {
-            return ngx_http_llmbroker_claude_seconds(ex, value);
-        }
-
-        return NGX_OK;
     }
 
     return NGX_DECLINED;
 }
 
 
-/* a time of RFC 3339, in UTC, becomes "<n>s" from now */
+static ngx_int_t
+ngx_http_llmbroker_claude_limit(ngx_http_llmbroker_exchange_t *ex,
+    const ngx_http_llmbroker_claude_limit_t *limit, ngx_str_t *name,
+    ngx_str_t *value)
+{
+    ngx_int_t                     rc;
+    ngx_http_llmbroker_claude_t  *c;
+
+    c = ngx_http_llmbroker_claude_state(ex);
+    if (c == NULL) {
+        return NGX_ERROR;
+    }
+
+    /* the headers come in any order */
+
+    if (c->limits & limit->loses) {
+        return NGX_DECLINED;
+    }
+
+    if (limit->time) {
+        rc = ngx_http_llmbroker_claude_seconds(ex, value);
+        if (rc != NGX_OK) {
+            return rc;
+        }
+    }
+
+    c->limits |= limit->wins;
+    *name = limit->told;
+
+    return NGX_OK;
+}
+
+
+/* a time of RFC 3339 becomes "<n>s" from now */
 
 static ngx_int_t
 ngx_http_llmbroker_claude_seconds(ngx_http_llmbroker_exchange_t *ex,
     ngx_str_t *value)
 {
-    int        n;
+    int        n, sign, hours, minutes;
+    char      *p;
     time_t     left;
-    u_char    *p;
+    u_char    *dst;
     struct tm  tm;
-    u_char     text[sizeof("2026-11-23T08:15:00Z")];
+    u_char     text[64];
 
-    if (value->len != sizeof(text) - 1
-        || value->data[value->len - 1] != 'Z')
+    if (value->len >= sizeof(text)) {
+        return NGX_DECLINED;
+    }
+
+    ngx_cpystrn(text, value->data, value->len + 1);
+    ngx_memzero(&tm, sizeof(struct tm));
+
+    n = 0;
+
+    if (sscanf((char *) text, "%4d-%2d-%2d%*1[Tt ]%2d:%2d:%2d%n", &tm.tm_year,
+               &tm.tm_mon, &tm.tm_mday, &tm.tm_hour, &tm.tm_min, &tm.tm_sec,
+               &n)
+        != 6
+        || n == 0)
     {
         return NGX_DECLINED;
     }
 
-    ngx_cpystrn(text, value->data, sizeof(text));
-    ngx_memzero(&tm, sizeof(struct tm));
+    p = (char *) text + n;
 
-    n = sscanf((char *) text, "%4d-%2d-%2dT%2d:%2d:%2dZ", &tm.tm_year,
-               &tm.tm_mon, &tm.tm_mday, &tm.tm_hour, &tm.tm_min, &tm.tm_sec);
+    if (*p == '.') {
+        do { p++; } while (*p >= '0' && *p <= '9');
+    }
 
-    if (n != 6) {
-        return NGX_DECLINED;
+    hours = 0;
+    minutes = 0;
+    sign = 1;
+
+    if ((*p != 'Z' && *p != 'z') || p[1] != '\0') {
+
+        sign = (*p == '-') ? -1 : 1;
+        n = 0;
+
+        if ((*p != '-' && *p != '+')
+            || sscanf(p + 1, "%2d:%2d%n", &hours, &minutes, &n) != 2
+            || n == 0
+            || p[1 + n] != '\0')
+        {
+            return NGX_DECLINED;
+        }
     }
 
     tm.tm_year -= 1900;
     tm.tm_mon--;
 
-    left = timegm(&tm) - ngx_time();
+    left = timegm(&tm) - sign * (hours * 60 + minutes) * 60 - ngx_time();
 
-    p = ngx_pnalloc(ex->pool, NGX_TIME_T_LEN + sizeof("s") - 1);
-    if (p == NULL) {
+    dst = ngx_pnalloc(ex->pool, NGX_TIME_T_LEN + sizeof("s") - 1);
+    if (dst == NULL) {
         return NGX_ERROR;
     }
 
-    value->data = p;
-    value->len = ngx_sprintf(p, "%Ts", ngx_max(left, 0)) - p;
+    value->data = dst;
+    value->len = ngx_sprintf(dst, "%Ts", ngx_max(left, 0)) - dst;
 
     return NGX_OK;
 }

@@ -105,6 +105,8 @@ typedef struct {
     ngx_int_t                        output;
     ngx_int_t                        thought;
 
+    ngx_uint_t                       limits;     /* told of all tokens */
+
     unsigned                         started:1;
     unsigned                         filled:1;   /* the tool has arguments */
     unsigned                         whole:1;    /* and all of them */

@@ -273,7 +273,8 @@ struct ngx_http_llmbroker_dialect_s {
      * A header line of the provider's answer that the core does not know, of
      * any status and before the functions that read the body; both texts are
      * gone afterwards.  name is in lower case and may be replaced, like value,
-     * by what OpenAI says (rules H), from ex->pool.
+     * by what OpenAI says (rules H), from ex->pool.  What was told under the
+     * same name before is forgotten.
      * Return: NGX_OK to pass it to the client, NGX_DECLINED not to, NGX_ERROR.
      * May be NULL.
      */

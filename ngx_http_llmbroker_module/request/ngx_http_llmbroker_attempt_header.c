@@ -14,6 +14,10 @@
 #include "request/ngx_http_llmbroker_attempt.h"
 
 
+/* the longest that a dialect asks for has 42 bytes */
+#define NGX_HTTP_LLMBROKER_HEADER_NAME  64
+
+
 typedef ngx_int_t (*ngx_http_llmbroker_header_pt)(
     ngx_http_llmbroker_attempt_t *at, ngx_str_t *name, ngx_str_t *value);
 
@@ -27,6 +31,8 @@ typedef struct {
 static ngx_int_t ngx_http_llmbroker_process_header(ngx_http_request_t *r);
 static ngx_int_t ngx_http_llmbroker_header_line(
     ngx_http_llmbroker_attempt_t *at);
+static void ngx_http_llmbroker_forget_header(ngx_http_llmbroker_ctx_t *ctx,
+    ngx_str_t *name);
 static ngx_int_t ngx_http_llmbroker_header_done(
     ngx_http_llmbroker_attempt_t *at);
 static ngx_int_t ngx_http_llmbroker_content_length(
@@ -152,7 +158,7 @@ ngx_http_llmbroker_process_header(ngx_http_request_t *r)
 static ngx_int_t
 ngx_http_llmbroker_header_line(ngx_http_llmbroker_attempt_t *at)
 {
-    u_char                        low[NGX_HTTP_LC_HEADER_LEN];
+    u_char                        low[NGX_HTTP_LLMBROKER_HEADER_NAME];
     ngx_int_t                     rc;
     ngx_str_t                     name, value;
     ngx_http_request_t           *r;
@@ -164,7 +170,7 @@ ngx_http_llmbroker_header_line(ngx_http_llmbroker_attempt_t *at)
     value.data = r->header_start;
     value.len = r->header_end - r->header_start;
 
-    if (name.len > NGX_HTTP_LC_HEADER_LEN) {
+    if (name.len > NGX_HTTP_LLMBROKER_HEADER_NAME) {
         return NGX_OK;
     }
 
@@ -195,10 +201,38 @@ ngx_http_llmbroker_header_line(ngx_http_llmbroker_attempt_t *at)
     rc = at->exchange.target->dialect->header(&at->exchange, &name, &value);
 
     if (rc == NGX_OK) {
+        ngx_http_llmbroker_forget_header(at->ctx, &name);
         return ngx_http_llmbroker_attempt_pass(at, &name, &value);
     }
 
     return (rc == NGX_DECLINED) ? NGX_OK : NGX_ERROR;
+}
+
+
+/* a dialect may know better what it has told under the same name */
+
+static void
+ngx_http_llmbroker_forget_header(ngx_http_llmbroker_ctx_t *ctx,
+    ngx_str_t *name)
+{
+    ngx_uint_t        i;
+    ngx_table_elt_t  *h;
+
+    if (ctx->headers == NULL) {
+        return;
+    }
+
+    h = ctx->headers->elts;
+
+    for (i = 0; i < ctx->headers->nelts; i++) {
+
+        if (h[i].key.len == name->len
+            && ngx_memcmp(h[i].key.data, name->data, name->len) == 0)
+        {
+            h[i] = h[--ctx->headers->nelts];
+            return;
+        }
+    }
 }
 
 
