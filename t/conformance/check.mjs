@@ -461,7 +461,8 @@ export class Check {
             return `usage ${seen.usages} times`;
         }
 
-        const want = usage ? item.want : { ...item.want, usage: null };
+        const want = usage ? item.want : { ...item.want, usage: null,
+                                                counts: null };
 
         return compare(want, openai.read(seen.json));
     }

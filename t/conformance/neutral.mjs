@@ -9,11 +9,12 @@ import { canonical, difference, write } from './json.mjs';
 /*
  * What an answer says, whatever the dialect it is said in:
  *
- *   { id, model, choices, usage, more, error }
+ *   { id, model, choices, usage, counts, more, error }
  *   choice: { text, reasoning, refusal, tools, finish, links, signatures,
  *             audio, logprobs, more }
  *   tool:   { id, name, args }            args as canonical JSON text
  *   usage:  { prompt, completion, total, cached, reasoning } or null
+ *   counts: the usage in OpenAI's form, with all that it holds, or null
  *   error:  { message }
  *
  * What a dialect does not tell is undefined, and is not compared.
@@ -56,7 +57,7 @@ export function compare(want, got) {
         }
     }
 
-    for (const name of ['id', 'model', 'usage', 'more']) {
+    for (const name of ['id', 'model', 'usage', 'counts', 'more']) {
         if (want[name] !== undefined) {
             const found = difference(want[name], got[name], name);
 

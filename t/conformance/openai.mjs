@@ -24,23 +24,22 @@ export function read(json) {
 
     return { id: json.id || undefined, model: json.model || undefined,
              choices: json.choices.map(readChoice),
-             usage: readUsage(json.usage), more: others(json, known.top) };
+             usage: readUsage(json.usage), counts: json.usage || null,
+             more: others(json, known.top) };
 }
 
 
-/*
- * What nobody here knows has to arrive too.  Azure's results of the prompt's
- * filter come in a chunk without an answer, which is dropped (7.2).
- */
+/* what nobody here knows has to arrive too; padding differs in each chunk */
 
 const known = {
     top: ['id', 'object', 'created', 'model', 'choices', 'usage',
-          'prompt_filter_results', 'obfuscation', 'p'],
+          'obfuscation', 'p'],
     choice: ['index', 'message', 'delta', 'text', 'finish_reason', 'logprobs',
              'usage'],
     message: ['role', 'content', 'refusal', 'tool_calls', 'function_call',
               'reasoning', 'reasoning_content', 'annotations', 'audio',
-              'thinking_blocks']
+              'thinking_blocks'],
+    call: ['index', 'id', 'type', 'function', 'custom']
 };
 
 
@@ -95,7 +94,9 @@ function readChoice(from) {
         audio: message.audio ? message.audio.data : undefined,
         logprobs: from.logprobs?.content || undefined,
         more: { ...others(message, known.message),
-                ...others(from, known.choice) }
+                ...others(from, known.choice),
+                calls: (message.tool_calls || []).map((call) =>
+                    others(call, known.call)) }
     });
 }
 
@@ -290,6 +291,8 @@ function addTool(message, part, position) {
 
     call = calls[index] ||= { id: '', type: 'function',
                               function: { name: '', arguments: '' } };
+
+    Object.assign(call, others(part, known.call));
 
     call.id ||= part.id;
     call.function.name ||= part.function?.name || '';

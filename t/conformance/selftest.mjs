@@ -125,6 +125,13 @@ const answers = [
     ['a text completion changed', 'openai-completions/plain',
      swap('upon', 'on')],
 
+    ['a lost part of the usage', 'openai-chat-stream/quirks',
+     swap('"cost":0.25', '"cost":0.5')],
+    ['a lost part of a call', 'openai-chat-stream/quirks',
+     swap('c2ln', 'c2l')],
+    ['lost findings of a filter', 'openai-chat-stream/quirks',
+     swap('prompt_filter_results', 'prompt_results')],
+
     ['a lost tool', 'dashscope-native-buffered/tool', swap('Bonn', 'bonn')],
     ['a lost frame', 'dashscope-native-stream/text', swap('\u4f60', '')],
     ['a thought said aloud', 'gemini/tool',
