@@ -6,9 +6,9 @@
 
 /*
  * A simulator of model providers.  It speaks the dialects of OpenAI (and of
- * DashScope's compatible mode), of Anthropic, of DashScope's native interface
- * and of Gemini, refuses what those refuse and answers by echoing the
- * conversation.  Knobs make it slow, wrong or broken on purpose.
+ * DashScope's compatible mode), of Anthropic, of DashScope's native interface,
+ * of Gemini and of Bedrock's Converse, refuses what those refuse and answers by
+ * echoing the conversation.  Knobs make it slow, wrong or broken on purpose.
  *
  * A request passes through:
  *
@@ -18,7 +18,8 @@
  *   _text.c     pieces of JSON strings: words, chunks, filler
  *   _schema.c   values that fit a JSON schema
  *   _openai.c, _claude.c, _claude_read.c, _qwen.c, _gemini.c,
- *   _gemini_embed.c, _embed.c   the dialects
+ *   _gemini_embed.c, _bedrock.c, _bedrock_read.c, _bedrock_messages.c,
+ *   _embed.c    the dialects
  *   _write.c    bytes to the client: delays, cuts, back-pressure
  */
 
@@ -216,6 +217,7 @@ struct ngx_http_llmbroker_mock_ctx_s {
     ngx_str_t                          goog_key; /* x-goog-api-key */
     ngx_str_t                          version;  /* anthropic-version */
     ngx_str_t                          sse;      /* X-DashScope-SSE */
+    ngx_str_t                          amz_date; /* X-Amz-Date */
     ngx_str_t                          accept;
 
     ngx_str_t                          body;
@@ -251,6 +253,7 @@ struct ngx_http_llmbroker_mock_ctx_s {
     ngx_str_t                          message;  /* escaped */
     const char                        *code;
     const char                        *param;
+    ngx_keyval_t                       error_header;  /* or an empty key */
 
     /* the answer */
     ngx_http_llmbroker_mock_text_t
@@ -286,6 +289,8 @@ extern const ngx_http_llmbroker_mock_dialect_t  ngx_http_llmbroker_mock_openai;
 extern const ngx_http_llmbroker_mock_dialect_t  ngx_http_llmbroker_mock_claude;
 extern const ngx_http_llmbroker_mock_dialect_t  ngx_http_llmbroker_mock_qwen;
 extern const ngx_http_llmbroker_mock_dialect_t  ngx_http_llmbroker_mock_gemini;
+extern const ngx_http_llmbroker_mock_dialect_t
+    ngx_http_llmbroker_mock_bedrock;
 
 
 /* _knob.c */
@@ -482,6 +487,33 @@ ngx_int_t ngx_http_llmbroker_mock_gemini_embed_read(
 
 /* Makes the frame of its answer.  NGX_OK, NGX_ERROR. */
 ngx_int_t ngx_http_llmbroker_mock_gemini_embed(
+    ngx_http_llmbroker_mock_ctx_t *ctx);
+
+
+/* _bedrock_read.c */
+
+/*
+ * Checks a request and reads what it asks for.
+ * Return: NGX_OK, NGX_DECLINED, NGX_ERROR.
+ */
+ngx_int_t ngx_http_llmbroker_mock_bedrock_read(
+    ngx_http_llmbroker_mock_ctx_t *ctx);
+
+/* 1 when the request's path asks for a stream, else 0 */
+ngx_uint_t ngx_http_llmbroker_mock_bedrock_streams(
+    ngx_http_llmbroker_mock_ctx_t *ctx);
+
+/* 1 when v is a name that a tool, or an id that a call may have, else 0 */
+ngx_uint_t ngx_http_llmbroker_mock_bedrock_name(ngx_http_llmbroker_json_t *v);
+
+
+/* _bedrock_messages.c */
+
+/*
+ * Checks a request's messages and finds the last of the user, after the tools.
+ * Return: NGX_OK, NGX_DECLINED, NGX_ERROR.
+ */
+ngx_int_t ngx_http_llmbroker_mock_bedrock_messages(
     ngx_http_llmbroker_mock_ctx_t *ctx);
 
 

@@ -99,6 +99,12 @@ static const ngx_http_llmbroker_mock_route_t
     { ngx_string(":batchEmbedContents"), NGX_HTTP_POST,
       NGX_HTTP_LLMBROKER_MOCK_EMBEDDINGS, &ngx_http_llmbroker_mock_gemini },
 
+    { ngx_string("/converse"), NGX_HTTP_POST,
+      NGX_HTTP_LLMBROKER_MOCK_CHAT, &ngx_http_llmbroker_mock_bedrock },
+
+    { ngx_string("/converse-stream"), NGX_HTTP_POST,
+      NGX_HTTP_LLMBROKER_MOCK_CHAT, &ngx_http_llmbroker_mock_bedrock },
+
     { ngx_null_string, 0, NGX_HTTP_LLMBROKER_MOCK_CHAT, NULL }
 };
 
@@ -120,6 +126,9 @@ static const ngx_http_llmbroker_mock_header_t
 
     { ngx_string("x-dashscope-sse"),
       offsetof(ngx_http_llmbroker_mock_ctx_t, sse) },
+
+    { ngx_string("x-amz-date"),
+      offsetof(ngx_http_llmbroker_mock_ctx_t, amz_date) },
 
     { ngx_null_string, 0 }
 };
@@ -526,6 +535,11 @@ ngx_http_llmbroker_mock_read_fixed(ngx_http_llmbroker_mock_ctx_t *ctx)
 
     if (ctx->dialect == &ngx_http_llmbroker_mock_gemini) {
         ctx->stream = ngx_http_llmbroker_mock_gemini_streams(ctx);
+        return;
+    }
+
+    if (ctx->dialect == &ngx_http_llmbroker_mock_bedrock) {
+        ctx->stream = ngx_http_llmbroker_mock_bedrock_streams(ctx);
         return;
     }
 

@@ -33,6 +33,8 @@ static ngx_int_t ngx_http_llmbroker_mock_compose_calls(
     ngx_http_llmbroker_mock_ctx_t *ctx, ngx_str_t *user);
 static ngx_str_t ngx_http_llmbroker_mock_tool_name(
     ngx_http_llmbroker_json_t *tool);
+static ngx_http_llmbroker_json_t *ngx_http_llmbroker_mock_tool_inside(
+    ngx_http_llmbroker_json_t *tool);
 static ngx_uint_t ngx_http_llmbroker_mock_called(
     ngx_http_llmbroker_mock_ctx_t *ctx, ngx_str_t *user,
     ngx_http_llmbroker_json_t *tool);
@@ -586,12 +588,26 @@ ngx_http_llmbroker_mock_compose_calls(ngx_http_llmbroker_mock_ctx_t *ctx,
 static ngx_str_t
 ngx_http_llmbroker_mock_tool_name(ngx_http_llmbroker_json_t *tool)
 {
+    return ngx_http_llmbroker_json_inner(
+               ngx_http_llmbroker_json_get(
+                   ngx_http_llmbroker_mock_tool_inside(tool), "name"));
+}
+
+
+/* what a tool of OpenAI's or Bedrock's form has inside, others itself */
+
+static ngx_http_llmbroker_json_t *
+ngx_http_llmbroker_mock_tool_inside(ngx_http_llmbroker_json_t *tool)
+{
     ngx_http_llmbroker_json_t  *v;
 
     v = ngx_http_llmbroker_json_get(tool, "function");
 
-    return ngx_http_llmbroker_json_inner(
-               ngx_http_llmbroker_json_get(v ? v : tool, "name"));
+    if (v == NULL) {
+        v = ngx_http_llmbroker_json_get(tool, "toolSpec");
+    }
+
+    return v ? v : tool;
 }
 
 
@@ -702,17 +718,21 @@ ngx_http_llmbroker_mock_parameters(ngx_http_llmbroker_json_t *tool)
     ngx_http_llmbroker_json_t  *v;
 
     static const char  *names[] = {
-        "parameters", "input_schema", "parametersJsonSchema", NULL
+        "parameters", "input_schema", "parametersJsonSchema", "inputSchema",
+        NULL
     };
 
-    v = ngx_http_llmbroker_json_get(tool, "function");
-    tool = v ? v : tool;
+    tool = ngx_http_llmbroker_mock_tool_inside(tool);
 
     for (i = 0, v = NULL; names[i] && v == NULL; i++) {
         v = ngx_http_llmbroker_json_get(tool, names[i]);
     }
 
-    return v;
+    /* Bedrock's is {"json": schema} */
+
+    tool = ngx_http_llmbroker_json_get(v, "json");
+
+    return tool ? tool : v;
 }
 
 

@@ -234,6 +234,16 @@ ngx_http_llmbroker_mock_header_fields(ngx_http_llmbroker_mock_ctx_t *ctx)
         return NGX_ERROR;
     }
 
+    name = ctx->error_header.key;
+
+    if (name.len
+        && ngx_http_llmbroker_mock_header_field(r, &name,
+                                                &ctx->error_header.value, NULL)
+           != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
     r->headers_out.content_type = ctx->stream ? ctx->dialect->stream_type
                                               : json;
 
