@@ -264,3 +264,18 @@ qr/"index":0,"content_block":\{"type":"thinking"[^\n]+\n\n[^\n]+\n[^\n]+"index":
 === TEST 25: DashScope's compatible mode thinks, streamed
 --- openai: "enable_thinking":true,"stream":true
 --- response_body_like: \{"role":"assistant","reasoning_content":"hmm","content":""
+
+
+
+=== TEST 26: a schema that refers to itself in many places ends, too
+--- openai eval
+my @names = ('a' .. 'j');
+
+'"response_format":{"type":"json_schema","json_schema":{"name":"n","schema":'
+. '{"type":"object","required":[' . join(',', map { "\"$_\"" } @names)
+. '],"properties":{' . join(',', map { "\"$_\":{\"\$ref\":\"#\"}" } @names)
+. '}}}}'
+--- response_body_filters eval
+sub { length $_[0] > 1000000 && length $_[0] < 4000000 ? 'bounded' : 'not' }
+--- response_body chomp
+bounded

@@ -69,6 +69,8 @@ static ngx_uint_t ngx_http_llmbroker_mock_schema_is(
     ngx_http_llmbroker_json_t *schema, const char *type);
 static void ngx_http_llmbroker_mock_schema_object(
     ngx_http_llmbroker_mock_schema_t *sc, ngx_http_llmbroker_json_t *schema);
+static ngx_uint_t ngx_http_llmbroker_mock_schema_full(
+    ngx_http_llmbroker_mock_schema_t *sc);
 static ngx_uint_t ngx_http_llmbroker_mock_schema_required(
     ngx_http_llmbroker_json_t *required, ngx_str_t *name);
 static void ngx_http_llmbroker_mock_schema_array(
@@ -374,7 +376,7 @@ ngx_http_llmbroker_mock_schema_object(ngx_http_llmbroker_mock_schema_t *sc,
     v = ngx_http_llmbroker_json_get_type(schema, "properties",
                                          NGX_HTTP_LLMBROKER_JSON_OBJECT);
 
-    if (v == NULL || sc->depth == NGX_HTTP_LLMBROKER_MOCK_DEEP) {
+    if (v == NULL || ngx_http_llmbroker_mock_schema_full(sc)) {
         ngx_http_llmbroker_mock_append(sc->out, (u_char *) "{}", 2);
         return;
     }
@@ -389,6 +391,19 @@ ngx_http_llmbroker_mock_schema_object(ngx_http_llmbroker_mock_schema_t *sc,
                                                NGX_HTTP_LLMBROKER_JSON_ARRAY);
 
     ngx_http_llmbroker_mock_append(sc->out, (u_char *) "{", 1);
+}
+
+
+/*
+ * 1 when there is no room for another level, else 0: a schema that refers to
+ * itself in many places would make a value without end.
+ */
+
+static ngx_uint_t
+ngx_http_llmbroker_mock_schema_full(ngx_http_llmbroker_mock_schema_t *sc)
+{
+    return sc->depth == NGX_HTTP_LLMBROKER_MOCK_DEEP
+           || sc->out->pos - sc->out->start > NGX_HTTP_LLMBROKER_MOCK_VALUE;
 }
 
 
@@ -435,7 +450,7 @@ ngx_http_llmbroker_mock_schema_array(ngx_http_llmbroker_mock_schema_t *sc,
                                          NGX_HTTP_LLMBROKER_MOCK_ITEMS));
     n = ngx_min(n, NGX_HTTP_LLMBROKER_MOCK_ITEMS);
 
-    if (v == NULL || n == 0 || sc->depth == NGX_HTTP_LLMBROKER_MOCK_DEEP) {
+    if (v == NULL || n == 0 || ngx_http_llmbroker_mock_schema_full(sc)) {
         ngx_http_llmbroker_mock_append(sc->out, (u_char *) "[]", 2);
         return;
     }
