@@ -25,14 +25,16 @@
  *   malformed=1        breaks an event in the middle of a stream, or the end
  *                      of a buffered answer
  *   error_event=N      an error after N chunks of text, and the end
- *   no_done=1          no [DONE], message_stop or finish reason (DashScope)
+ *   no_done=1          no [DONE], message_stop, messageStop (Bedrock) or finish
+ *                      reason (DashScope)
  *   no_usage=1         no token counts
  *   usage_in_finish=1  token counts in OpenAI's last chunk of a choice
  *   cached=N           N of the prompt's tokens came from a cache
  *   json=1             a buffered answer to a streamed request
  *   sse=1              a stream for a buffered request
  *   empty=1            no body
- *   quirks=1           deviations: C16 to C18, N3
+ *   quirks=1           deviations: C16 to C18, N3; Bedrock's metadata before
+ *                      its messageStop
  *   growing=1          a stream of DashScope's that repeats all so far (N6)
  *   echo_request=1     the text, or an error's message, is the request as it
  *                      came: first line, headers, empty line, body
