@@ -14,6 +14,8 @@
 #include "provider/ngx_http_llmbroker_params.h"
 
 
+static ngx_int_t ngx_http_llmbroker_claude_modalities(
+    ngx_http_llmbroker_claude_build_t *b);
 static ngx_int_t ngx_http_llmbroker_claude_account(
     ngx_http_llmbroker_claude_build_t *b);
 static ngx_uint_t ngx_http_llmbroker_claude_personal(ngx_str_t *id);
@@ -192,19 +194,9 @@ ngx_http_llmbroker_claude_bounds(ngx_http_llmbroker_claude_build_t *b)
                                "This model gives one answer a request.");
     }
 
-    rc = ngx_http_llmbroker_params_get(ex, "modalities",
-                                       NGX_HTTP_LLMBROKER_JSON_ARRAY, &v);
+    rc = ngx_http_llmbroker_claude_modalities(b);
     if (rc != NGX_OK) {
         return rc;
-    }
-
-    for (v = v ? v->child : NULL; v; v = v->next) {
-
-        if (!ngx_http_llmbroker_json_is(v, "text")) {
-            return ngx_http_llmbroker_fault(ex, 400, "unsupported_value",
-                                   "modalities",
-                                   "This model answers with text only.");
-        }
     }
 
     /* R2; a model that is not known gets what all of them take */
@@ -222,6 +214,41 @@ ngx_http_llmbroker_claude_bounds(ngx_http_llmbroker_claude_build_t *b)
     }
 
     return NGX_OK;
+}
+
+
+/* R11, R12 */
+
+static ngx_int_t
+ngx_http_llmbroker_claude_modalities(ngx_http_llmbroker_claude_build_t *b)
+{
+    ngx_int_t                       rc;
+    ngx_http_llmbroker_json_t      *v;
+    ngx_http_llmbroker_exchange_t  *ex;
+
+    ex = b->ex;
+
+    if (ex->call != NGX_HTTP_LLMBROKER_CHAT) {
+        return NGX_OK;
+    }
+
+    rc = ngx_http_llmbroker_params_get(ex, "modalities",
+                                       NGX_HTTP_LLMBROKER_JSON_ARRAY, &v);
+
+    if (rc != NGX_OK || v == NULL || v->n == 0) {
+        return rc;
+    }
+
+    for (v = v->child; v; v = v->next) {
+
+        if (!ngx_http_llmbroker_json_is(v, "text")) {
+            return ngx_http_llmbroker_fault(ex, 400, "unsupported_value",
+                                   "modalities",
+                                   "This model answers with text only.");
+        }
+    }
+
+    return ngx_http_llmbroker_claude_drop(b, "modalities");
 }
 
 

@@ -1108,7 +1108,7 @@ test_dropped(void)
                "\"modalities\":[\"text\"],\"n\":1"), BODY("", X),
            "what Converse does not know");
     drops("seed, logit_bias, user, metadata, presence_penalty, foo, "
-          "cache_control", "is dropped and named (R11)");
+          "cache_control, modalities", "is dropped and named (R11)");
 }
 
 
