@@ -12,7 +12,7 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 
-#include "provider/ngx_http_llmbroker_provider.h"
+#include "provider/ngx_http_llmbroker_params.h"
 
 
 /*
@@ -53,6 +53,41 @@ ngx_int_t ngx_http_llmbroker_embedding_vector(
  */
 ngx_int_t ngx_http_llmbroker_embedding_answer(
     ngx_http_llmbroker_exchange_t *ex, ngx_http_llmbroker_json_t *root);
+
+/*
+ * For the build() of a dialect that has its own form: checks the request by
+ * "rules" (params.h), its dimensions and encoding_format, and that its input,
+ * which is returned, is a string or an array of at least one.
+ * Return: NGX_OK; NGX_DECLINED with ex->fault set; NGX_ERROR.
+ */
+ngx_int_t ngx_http_llmbroker_embedding_check(
+    ngx_http_llmbroker_exchange_t *ex, const ngx_http_llmbroker_rule_t *rules,
+    ngx_http_llmbroker_json_t **input);
+
+/* the number of texts in a request that was checked */
+ngx_uint_t ngx_http_llmbroker_embedding_texts(
+    ngx_http_llmbroker_exchange_t *ex);
+
+/* the fault of another number of vectors; never NGX_OK */
+ngx_int_t ngx_http_llmbroker_embedding_bad_list(
+    ngx_http_llmbroker_exchange_t *ex);
+
+/*
+ * Writes the members of one element behind its index.
+ * Return: NGX_OK; NGX_DECLINED with ex->fault set; NGX_ERROR.
+ */
+typedef ngx_int_t (*ngx_http_llmbroker_embedding_pt)(
+    ngx_http_llmbroker_exchange_t *ex, ngx_http_llmbroker_json_writer_t *w,
+    ngx_http_llmbroker_json_t *element);
+
+/*
+ * Writes OpenAI's list of the n elements at place, with ex->usage where it is
+ * known, to ex->out; sets ex->done.
+ * Return: NGX_OK; NGX_ERROR; or what the handler returned.
+ */
+ngx_int_t ngx_http_llmbroker_embedding_list(ngx_http_llmbroker_exchange_t *ex,
+    ngx_http_llmbroker_json_t **place, ngx_uint_t n,
+    ngx_http_llmbroker_embedding_pt handler);
 
 
 #endif /* _NGX_HTTP_LLMBROKER_EMBEDDING_H_INCLUDED_ */

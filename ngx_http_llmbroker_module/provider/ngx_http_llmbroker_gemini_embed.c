@@ -15,12 +15,6 @@
 #include "provider/ngx_http_llmbroker_params.h"
 
 
-static ngx_int_t ngx_http_llmbroker_gemini_input(
-    ngx_http_llmbroker_exchange_t *ex, ngx_http_llmbroker_json_t **input);
-static ngx_int_t ngx_http_llmbroker_gemini_bad_input(
-    ngx_http_llmbroker_exchange_t *ex);
-static ngx_int_t ngx_http_llmbroker_gemini_check_embed(
-    ngx_http_llmbroker_exchange_t *ex);
 static void ngx_http_llmbroker_gemini_write_request(
     ngx_http_llmbroker_exchange_t *ex, ngx_http_llmbroker_json_writer_t *w,
     ngx_http_llmbroker_json_t *text);
@@ -35,11 +29,9 @@ static void ngx_http_llmbroker_gemini_write_own(
 static void ngx_http_llmbroker_gemini_tokens(
     ngx_http_llmbroker_exchange_t *ex, ngx_http_llmbroker_json_t *root,
     ngx_http_llmbroker_json_t *list);
-static ngx_int_t ngx_http_llmbroker_gemini_write_list(
-    ngx_http_llmbroker_exchange_t *ex, ngx_http_llmbroker_json_t *list);
 static ngx_int_t ngx_http_llmbroker_gemini_write_vector(
     ngx_http_llmbroker_exchange_t *ex, ngx_http_llmbroker_json_writer_t *w,
-    ngx_uint_t i, ngx_http_llmbroker_json_t *element);
+    ngx_http_llmbroker_json_t *element);
 
 
 /* the last ones are Gemini's own, in either spelling */
@@ -67,12 +59,9 @@ ngx_http_llmbroker_gemini_embed(ngx_http_llmbroker_exchange_t *ex)
     ngx_http_llmbroker_json_t        *input, *v;
     ngx_http_llmbroker_json_writer_t  w;
 
-    rc = ngx_http_llmbroker_gemini_check_embed(ex);
-    if (rc != NGX_OK) {
-        return rc;
-    }
-
-    rc = ngx_http_llmbroker_gemini_input(ex, &input);
+    rc = ngx_http_llmbroker_embedding_check(ex,
+                                        ngx_http_llmbroker_gemini_embed_rules,
+                                        &input);
     if (rc != NGX_OK) {
         return rc;
     }
@@ -113,81 +102,6 @@ ngx_http_llmbroker_gemini_embed(ngx_http_llmbroker_exchange_t *ex)
     ngx_http_llmbroker_json_close(&w);
 
     return ngx_http_llmbroker_json_write_end(&w);
-}
-
-
-static ngx_int_t
-ngx_http_llmbroker_gemini_check_embed(ngx_http_llmbroker_exchange_t *ex)
-{
-    ngx_int_t                   rc;
-    ngx_http_llmbroker_json_t  *v;
-
-    rc = ngx_http_llmbroker_params_check(ex, ex->request,
-                                       ngx_http_llmbroker_gemini_embed_rules);
-    if (rc != NGX_OK) {
-        return rc;
-    }
-
-    rc = ngx_http_llmbroker_params_get(ex, "dimensions",
-                                       NGX_HTTP_LLMBROKER_JSON_NUMBER, &v);
-    if (rc != NGX_OK) {
-        return rc;
-    }
-
-    v = ngx_http_llmbroker_json_get(ex->request, "encoding_format");
-
-    if (v == NULL
-        || v->type == NGX_HTTP_LLMBROKER_JSON_NULL
-        || ngx_http_llmbroker_json_is(v, "float")
-        || ngx_http_llmbroker_json_is(v, "base64"))
-    {
-        return NGX_OK;
-    }
-
-    return ngx_http_llmbroker_fault(ex, 400, "invalid_value",
-                           "encoding_format",
-                           "The value of the parameter is unknown.");
-}
-
-
-/* a text or several */
-
-static ngx_int_t
-ngx_http_llmbroker_gemini_input(ngx_http_llmbroker_exchange_t *ex,
-    ngx_http_llmbroker_json_t **input)
-{
-    ngx_http_llmbroker_json_t  *v;
-
-    *input = ngx_http_llmbroker_json_get(ex->request, "input");
-
-    if (*input == NULL) {
-        return ngx_http_llmbroker_gemini_bad_input(ex);
-    }
-
-    if ((*input)->type == NGX_HTTP_LLMBROKER_JSON_STRING) {
-        return NGX_OK;
-    }
-
-    if ((*input)->type != NGX_HTTP_LLMBROKER_JSON_ARRAY || (*input)->n == 0) {
-        return ngx_http_llmbroker_gemini_bad_input(ex);
-    }
-
-    for (v = (*input)->child; v; v = v->next) {
-
-        if (v->type != NGX_HTTP_LLMBROKER_JSON_STRING) {
-            return ngx_http_llmbroker_gemini_bad_input(ex);
-        }
-    }
-
-    return NGX_OK;
-}
-
-
-static ngx_int_t
-ngx_http_llmbroker_gemini_bad_input(ngx_http_llmbroker_exchange_t *ex)
-{
-    return ngx_http_llmbroker_fault(ex, 400, "unsupported_value", "input",
-                           "This model takes a text or an array of texts.");
 }
 
 
@@ -276,28 +190,33 @@ ngx_int_t
 ngx_http_llmbroker_gemini_embedded(ngx_http_llmbroker_exchange_t *ex,
     ngx_http_llmbroker_json_t *root)
 {
-    ngx_uint_t                  n;
-    ngx_http_llmbroker_json_t  *v, *list;
+    ngx_uint_t                   i, n;
+    ngx_http_llmbroker_json_t   *v, *list, **place;
 
     list = ngx_http_llmbroker_json_get_type(root,
                                 ngx_http_llmbroker_gemini_project(ex->target)
                                 ? "predictions" : "embeddings",
                                 NGX_HTTP_LLMBROKER_JSON_ARRAY);
 
-    v = ngx_http_llmbroker_json_get(ex->request, "input");
-    n = (v && v->type == NGX_HTTP_LLMBROKER_JSON_ARRAY) ? v->n : 1;
+    n = ngx_http_llmbroker_embedding_texts(ex);
 
     if (list == NULL || list->n != n) {
-        return ngx_http_llmbroker_fault(ex, 0, NULL, NULL,
-                               "The provider did not answer with one "
-                               "embedding for each text.");
+        return ngx_http_llmbroker_embedding_bad_list(ex);
+    }
+
+    place = ngx_palloc(ex->pool, n * sizeof(ngx_http_llmbroker_json_t *));
+    if (place == NULL) {
+        return NGX_ERROR;
+    }
+
+    for (i = 0, v = list->child; v; v = v->next, i++) {
+        place[i] = v;
     }
 
     ngx_http_llmbroker_gemini_tokens(ex, root, list);
 
-    ex->done = 1;
-
-    return ngx_http_llmbroker_gemini_write_list(ex, list);
+    return ngx_http_llmbroker_embedding_list(ex, place, n,
+                                       ngx_http_llmbroker_gemini_write_vector);
 }
 
 
@@ -334,65 +253,12 @@ ngx_http_llmbroker_gemini_tokens(ngx_http_llmbroker_exchange_t *ex,
 }
 
 
-static ngx_int_t
-ngx_http_llmbroker_gemini_write_list(ngx_http_llmbroker_exchange_t *ex,
-    ngx_http_llmbroker_json_t *list)
-{
-    ngx_int_t                         rc, done;
-    ngx_str_t                         model;
-    ngx_uint_t                        i;
-    ngx_http_llmbroker_json_writer_t  w;
-
-    model = ex->target->inner_model;
-
-    ngx_http_llmbroker_json_write_start(&w, ex->out);
-    ngx_http_llmbroker_json_write_refer(&w);
-
-    ngx_http_llmbroker_json_open(&w);
-    ngx_http_llmbroker_json_key(&w, "object");
-    ngx_http_llmbroker_json_text(&w, "list");
-    ngx_http_llmbroker_json_key(&w, "data");
-    ngx_http_llmbroker_json_open_array(&w);
-
-    rc = NGX_OK;
-    list = list->child;
-
-    for (i = 0; list && rc == NGX_OK; list = list->next, i++) {
-        rc = ngx_http_llmbroker_gemini_write_vector(ex, &w, i, list);
-    }
-
-    ngx_http_llmbroker_json_close_array(&w);
-    ngx_http_llmbroker_json_key(&w, "model");
-    ngx_http_llmbroker_json_open_string(&w);
-    ngx_http_llmbroker_json_inner_piece(&w, &model);
-    ngx_http_llmbroker_json_close_string(&w);
-
-    if (ex->usage.total != -1) {
-        ngx_http_llmbroker_json_key(&w, "usage");
-        ngx_http_llmbroker_json_open(&w);
-        ngx_http_llmbroker_json_key(&w, "prompt_tokens");
-        ngx_http_llmbroker_json_number(&w, ex->usage.prompt);
-        ngx_http_llmbroker_json_key(&w, "total_tokens");
-        ngx_http_llmbroker_json_number(&w, ex->usage.total);
-        ngx_http_llmbroker_json_close(&w);
-    }
-
-    ngx_http_llmbroker_json_close(&w);
-
-    done = ngx_http_llmbroker_json_write_end(&w);
-
-    return rc != NGX_OK ? rc : done;
-}
-
-
 /* {"values"}, of Vertex AI {"embeddings":{"values"}} */
 
 static ngx_int_t
 ngx_http_llmbroker_gemini_write_vector(ngx_http_llmbroker_exchange_t *ex,
-    ngx_http_llmbroker_json_writer_t *w, ngx_uint_t i,
-    ngx_http_llmbroker_json_t *element)
+    ngx_http_llmbroker_json_writer_t *w, ngx_http_llmbroker_json_t *element)
 {
-    ngx_int_t                   rc;
     ngx_http_llmbroker_json_t  *v;
 
     v = ngx_http_llmbroker_json_get(element, "embeddings");
@@ -403,16 +269,7 @@ ngx_http_llmbroker_gemini_write_vector(ngx_http_llmbroker_exchange_t *ex,
                                "The provider's answer has no vectors.");
     }
 
-    ngx_http_llmbroker_json_open(w);
-    ngx_http_llmbroker_json_key(w, "object");
-    ngx_http_llmbroker_json_text(w, "embedding");
-    ngx_http_llmbroker_json_key(w, "index");
-    ngx_http_llmbroker_json_number(w, i);
     ngx_http_llmbroker_json_key(w, "embedding");
 
-    rc = ngx_http_llmbroker_embedding_vector(ex, w, v);
-
-    ngx_http_llmbroker_json_close(w);
-
-    return rc;
+    return ngx_http_llmbroker_embedding_vector(ex, w, v);
 }
