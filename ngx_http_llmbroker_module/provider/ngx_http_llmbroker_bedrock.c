@@ -234,6 +234,20 @@ ngx_http_llmbroker_bedrock_event(ngx_http_llmbroker_exchange_t *ex,
         return NGX_ERROR;
     }
 
+    for (e = ngx_http_llmbroker_bedrock_events; e->handler; e++) {
+
+        if (e->type.len == event->type.len
+            && ngx_memcmp(e->type.data, event->type.data, e->type.len) == 0)
+        {
+            break;
+        }
+    }
+
+    if (e->handler == NULL && !event->exception) {
+        /* S13: whatever it holds */
+        return NGX_OK;
+    }
+
     root = NULL;
 
     rc = ngx_http_llmbroker_json_parse(ex->temp, event->data.data,
@@ -254,18 +268,7 @@ ngx_http_llmbroker_bedrock_event(ngx_http_llmbroker_exchange_t *ex,
                           "The provider sent an event that is not JSON.");
     }
 
-    for (e = ngx_http_llmbroker_bedrock_events; e->handler; e++) {
-
-        if (e->type.len == event->type.len
-            && ngx_memcmp(e->type.data, event->type.data, e->type.len) == 0)
-        {
-            return e->handler(ex, b, root);
-        }
-    }
-
-    /* S13 */
-
-    return NGX_OK;
+    return e->handler(ex, b, root);
 }
 
 

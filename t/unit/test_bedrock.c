@@ -1125,6 +1125,10 @@ test_odd(void)
         STOP("tool_use"), END
     };
     static const frame_t  empty[] = { START, STOP("end_turn"), META, END };
+    static const frame_t  unknown[] = {
+        { "initial-response", "", 0 }, START, { "later", "\xff{", 0 },
+        STOP("end_turn"), META, END
+    };
 
     ex_start(CHAT, 1, 0);
     is(events(cut), NGX_DECLINED, "a stream that is cut (S12)");
@@ -1143,6 +1147,9 @@ test_odd(void)
 
     ex_start(CHAT, 1, 0);
     is(events(bytes), NGX_DECLINED, "one that is no UTF-8");
+
+    ex_start(CHAT, 1, 0);
+    is(events(unknown), NGX_OK, "unknown events, whatever they hold (S13)");
 
     ex_start(CHAT, 0, 0);
     is(events(bare), NGX_OK, "events without numbers, or a start");
