@@ -213,3 +213,23 @@ GET /v1/models
 --- no_error_log
 [warn]
 sk-hush
+
+
+
+=== TEST 10: a session_token that does
+--- user_files
+>>> llmbroker.yaml
+models:
+  m:
+    provider: bedrock
+    base_url: http://192.0.2.1
+    region: us-east-1
+    access_key_id: id
+    secret_access_key: hush
+    session_token: hush
+--- request
+GET /v1/models
+--- grep_error_log eval
+qr/\w+ \w+ goes to "[^"]+" unencrypted/
+--- grep_error_log_out
+a session_token goes to "192.0.2.1" unencrypted

@@ -201,14 +201,17 @@ ngx_http_llmbroker_conf_upstream(ngx_http_llmbroker_reader_t *rd,
     }
 #endif
 
-    if (!d->ssl && d->target.api_key.len && !peer->warned
+    if (!d->ssl && !peer->warned
+        && (d->target.api_key.len || d->target.session_token.len)
         && !ngx_http_llmbroker_conf_loopback(&d->host))
     {
         peer->warned = 1;
 
         ngx_http_llmbroker_conf_log(rd, NGX_LOG_WARN,
                                     ngx_http_llmbroker_conf_line(v),
-                                    "an api_key goes to \"%V\" unencrypted",
+                                    "%s goes to \"%V\" unencrypted",
+                                    d->target.api_key.len ? "an api_key"
+                                                          : "a session_token",
                                     &d->host_header);
     }
 
