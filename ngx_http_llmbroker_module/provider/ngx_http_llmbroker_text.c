@@ -112,6 +112,10 @@ ngx_http_llmbroker_text_points(ngx_str_t *inner)
     u_char      *p, *last, c;
     ngx_uint_t   n;
 
+    if (inner->len == 0) {
+        return 0;
+    }
+
     n = 0;
     p = inner->data;
     last = p + inner->len;
