@@ -573,6 +573,11 @@ ngx_http_llmbroker_claude_fault(ngx_http_llmbroker_fault_t *fault)
         return;
     }
 
+    if (fault->status == 409) {
+        ngx_str_set(&fault->code, "conflict");
+        return;
+    }
+
     if (fault->status == 400
         && (ngx_http_llmbroker_fault_says(fault, "prompt is too long")
             || ngx_http_llmbroker_fault_says(fault, "exceed context limit")))

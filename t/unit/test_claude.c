@@ -1247,6 +1247,7 @@ test_errors(void)
         { 401, "invalid x-api-key", 401, "" },
         { 402, "pay", 429, "insufficient_quota" },
         { 404, "model: x", 404, "" },
+        { 409, "busy", 409, "conflict" },
         { 413, "prompt is too long", 413, "" },
         { 429, "slow down", 429, "" },
         { 529, "Overloaded", 529, "" },
