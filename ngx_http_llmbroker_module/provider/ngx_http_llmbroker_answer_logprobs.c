@@ -248,6 +248,7 @@ ngx_http_llmbroker_answer_write_logprobs(ngx_http_llmbroker_exchange_t *ex,
     a = ex->answer;
 
     if (logprobs == NULL) {
+        /* P14 */
         ngx_http_llmbroker_answer_lit(a, ",\"logprobs\":null");
         return;
     }

@@ -87,6 +87,8 @@ ngx_http_llmbroker_answer_number(ngx_http_llmbroker_answer_t *a, ngx_int_t n)
 }
 
 
+/* P1-P3, P13 */
+
 ngx_int_t
 ngx_http_llmbroker_answer_head(ngx_http_llmbroker_exchange_t *ex,
     ngx_http_llmbroker_answer_t *a, ngx_str_t *id, ngx_str_t *model,

@@ -540,6 +540,8 @@ ngx_http_llmbroker_claude_sign(ngx_http_llmbroker_exchange_t *ex,
 }
 
 
+/* S11 */
+
 static ngx_int_t
 ngx_http_llmbroker_claude_error_event(ngx_http_llmbroker_exchange_t *ex,
     ngx_http_llmbroker_claude_t *c, ngx_http_llmbroker_json_t *root)

@@ -416,6 +416,8 @@ ngx_http_llmbroker_claude_assistant(ngx_http_llmbroker_claude_build_t *b,
 }
 
 
+/* R33, R36; a result that nobody asked for is Claude's to refuse (R47) */
+
 static ngx_int_t
 ngx_http_llmbroker_claude_result(ngx_http_llmbroker_claude_build_t *b,
     ngx_uint_t i, ngx_http_llmbroker_json_t *message, ngx_uint_t legacy)
@@ -432,6 +434,8 @@ ngx_http_llmbroker_claude_result(ngx_http_llmbroker_claude_build_t *b,
     if (block == NULL) {
         return NGX_ERROR;
     }
+
+    /* R37: whether it failed cannot be guessed */
 
     v = ngx_http_llmbroker_json_get(message, "is_error");
     block->failed = ngx_http_llmbroker_json_true(v);

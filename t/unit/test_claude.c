@@ -231,11 +231,12 @@ test_text(void)
     builds("{\"model\":\"alias\",\"max_tokens\":9,\"messages\":["
            "{\"role\":\"user\",\"content\":\"a\\u00e4\\\"\"}]}",
            BODY("9", "[{\"role\":\"user\",\"content\":\"a\\u00e4\\\"\"}]"),
-           "a user's text keeps its escapes");
+           "a user's text keeps its escapes (R1, R30)");
     drops("", "nothing is lost");
 
     got = ex_build(CHAT, 1, ASK(""));
-    is_str(got, strlen(got), ANSWER(",\"stream\":true"), "a streamed call");
+    is_str(got, strlen(got), ANSWER(",\"stream\":true"),
+           "a streamed call (R3)");
 
     builds("{\"max_tokens\":9,\"messages\":[{\"role\":\"user\",\"content\":["
            "{\"type\":\"text\",\"text\":\"a\"},"
@@ -357,7 +358,8 @@ test_max_tokens(void)
 #define MESSAGES  "\"messages\":[{\"role\":\"user\",\"content\":\"x\"}]"
 #define USER  "[{\"role\":\"user\",\"content\":\"x\"}]"
 
-    builds("{" MESSAGES "}", BODY("64000", USER), "the model's limit (R2)");
+    builds("{" MESSAGES "}", BODY("64000", USER),
+           "the model's limit (R2), no thinking (R51)");
     builds("{" MESSAGES ",\"max_tokens\":99999}", BODY("64000", USER),
            "no more than that");
     builds("{" MESSAGES ",\"max_tokens\":5,\"max_completion_tokens\":6}",
@@ -611,7 +613,7 @@ test_tool_messages(void)
            "{\"type\":\"text\",\"text\":\"t\"}]},"
            "{\"type\":\"tool_result\",\"tool_use_id\":\"c3\"},"
            "{\"type\":\"text\",\"text\":\"d\"}]}]}",
-           "calls and results (R32, R33, R36, R42, R44, R46)");
+           "calls and results (R32, R33, R36, R37, R42, R44, R46, R47)");
 
 #define ARGUMENTS(text, expected_input)                                      \
     got = ex_build(CHAT, 0, MESSAGE("{\"role\":\"assistant\","               \
@@ -679,7 +681,7 @@ test_choice(void)
 #define FG  ",\"tools\":[" TOOL("f", "") "," TOOL("g", "") "]"
 #define CHOICE(choice, expected)                                             \
     builds(ASK(FG choice), ANSWER(",\"tools\":[" INVENTED("f") ","           \
-           INVENTED("g") "]" expected), "choice: " choice)
+           INVENTED("g") "]" expected), "choice (R63, R64, R66): " choice)
 
     CHOICE("", "");
     CHOICE(",\"tool_choice\":\"auto\"", ",\"tool_choice\":{\"type\":\"auto\"}");
