@@ -414,7 +414,15 @@ ngx_http_llmbroker_claude_json(ngx_http_llmbroker_exchange_t *ex,
 {
     ngx_http_llmbroker_json_t  *input, *v;
 
+    /* two JSON texts in a row would be none */
+
+    if (c->formatted) {
+        c->in = NGX_HTTP_LLMBROKER_CLAUDE_IN_OTHER;
+        return NGX_OK;
+    }
+
     c->in = NGX_HTTP_LLMBROKER_CLAUDE_IN_JSON;
+    c->formatted = 1;
 
     input = ngx_http_llmbroker_json_get(block, "input");
 

@@ -341,6 +341,13 @@ test_json_tool(void)
            && strstr(ex_answer(), "\"finish_reason\":\"stop\""),
            "a format's tool without an input (S5, S14)");
     }
+
+    ex_build(CHAT, 0, asks[0]);
+    ex_events(START TOOL("0", "json_response") INPUT("0", "{\\\"a\\\":1}")
+              STOP("0") TOOL("1", "json_response") INPUT("1", "{}") STOP("1")
+              END("tool_use"), 7);
+    ok(strstr(ex_answer(), "\"content\":\"{\\\"a\\\":1}\"") != NULL,
+       "called twice, it is one answer (P9)");
 }
 
 
