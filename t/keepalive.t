@@ -39,8 +39,17 @@ _EOC_
 _EOC_
 
     my $chat = "POST /v1/chat/completions\n" . '{"model":"gpt","messages":[]}';
+    my $second = $chat;
 
-    $block->set_value('pipelined_requests', [$chat, $chat]);
+    if (defined $block->script) {
+        my ($script) = $block->script =~ /(\S+)/;
+
+        $chat = "POST /v1/chat/completions\n" . '{"model":"gpt","stream":true,'
+                . '"messages":[{"role":"user","content":"one two three"}]}';
+        ($second = $chat) =~ s/one/!mock $script ! one/;
+    }
+
+    $block->set_value('pipelined_requests', [$chat, $second]);
 });
 
 no_long_string();
@@ -91,3 +100,30 @@ __DATA__
 ["X-Upstream: 502", "X-Upstream: 502"]
 --- response_body_like eval
 ["provider_unavailable", "provider_unavailable"]
+
+
+
+=== TEST 5: an answer that has begun is not asked for again
+--- answer
+    llmbroker_mock script=on;
+--- script: cut=700
+--- error_code eval
+[200, 200]
+--- response_headers eval
+["X-Llmbroker-Attempts: 1", "X-Llmbroker-Attempts: 1"]
+--- response_body_like eval
+['(?s)"content":" three".*\[DONE\]\n\n$',
+ '(?s)^(?!.*"role".*"role")data: .*data: \{"error":\{[^\n]*\n\n$']
+
+
+
+=== TEST 6: nor one of which the header has come
+--- answer
+    llmbroker_mock script=on;
+--- script: cut=0
+--- error_code eval
+[200, 502]
+--- response_headers eval
+["X-Llmbroker-Attempts: 1", "X-Llmbroker-Attempts: 1"]
+--- response_body_like eval
+["DONE", "provider_bad_response"]

@@ -672,8 +672,10 @@ ngx_http_llmbroker_finalize_request(ngx_http_request_t *r, ngx_int_t rc)
     at->finalized = 1;
     at->rc = rc;
 
+    /* the buffer does not tell: it is empty again between pieces of a body */
+
     at->stale = (rc == NGX_HTTP_BAD_GATEWAY && u->peer.cached
-                 && u->buffer.last == u->buffer.start);
+                 && u->state && u->state->bytes_received == 0);
 
     if (r->upstream_states == NULL) {
         return;
