@@ -4,10 +4,16 @@
 
 
 import assert from 'node:assert/strict';
+import { webcrypto } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import nodeTest from 'node:test';
 
 import OpenAI from 'openai';
+
+
+/* LangChain takes it from there; Debian's Node 18 has it in a module only */
+
+globalThis.crypto ??= webcrypto;
 
 
 /*
