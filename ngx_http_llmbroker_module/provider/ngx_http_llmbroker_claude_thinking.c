@@ -94,6 +94,10 @@ ngx_http_llmbroker_claude_effort(ngx_http_llmbroker_claude_build_t *b)
 
     flags = b->model->flags;
 
+    if (!(flags & NGX_HTTP_LLMBROKER_CLAUDE_EFFORT)) {
+        b->effort = NULL;
+    }
+
     if (flags & NGX_HTTP_LLMBROKER_CLAUDE_ADAPTIVE) {
         b->thinking = NGX_HTTP_LLMBROKER_CLAUDE_ADAPTIVELY;
         b->active = 1;
@@ -103,10 +107,6 @@ ngx_http_llmbroker_claude_effort(ngx_http_llmbroker_claude_build_t *b)
     /* R54, R55; the budget is part of max_tokens */
 
     b->budget = ngx_min(b->budget, b->max_tokens - 1);
-
-    if (!(flags & NGX_HTTP_LLMBROKER_CLAUDE_EFFORT)) {
-        b->effort = NULL;
-    }
 
     if (!(flags & NGX_HTTP_LLMBROKER_CLAUDE_BUDGET)
         || b->budget < NGX_HTTP_LLMBROKER_CLAUDE_MIN_BUDGET

@@ -22,6 +22,7 @@ static void test_custom(void);
 static void test_legacy(void);
 static void test_mid_system(void);
 static void test_prefill(void);
+static void test_effort(void);
 static void test_files(void);
 static void test_search(void);
 static void test_betas(void);
@@ -49,6 +50,8 @@ static ngx_int_t whole_once(void);
 #define NATIVE(schema)                                                       \
     "\"output_config\":{\"format\":{\"type\":\"json_schema\",\"schema\":"    \
     schema "}},"
+#define ADAPTIVE                                                             \
+    "\"thinking\":{\"type\":\"adaptive\",\"display\":\"summarized\"},"
 #define TOOL(schema)                                                         \
     "{\"name\":\"json_response\",\"description\":\"Gives the answer.\","     \
     "\"input_schema\":" schema "}"
@@ -101,6 +104,7 @@ main(void)
     test_legacy();
     test_mid_system();
     test_prefill();
+    test_effort();
     test_files();
     test_search();
     test_betas();
@@ -558,6 +562,21 @@ test_prefill(void)
             BEGUN("claude-opus-5", "a ",
                   ",{\"role\":\"user\",\"content\":\"Continue.\"}"),
             "or does not");
+}
+
+
+static void
+test_effort(void)
+{
+    ex_model = "claude-opus-4-6";
+
+    becomes("{}", ASK(",\"reasoning_effort\":\"low\""),
+            SENT("claude-opus-4-6", ADAPTIVE
+                 "\"output_config\":{\"effort\":\"low\"},"),
+            "an effort (R53)");
+    becomes("{\"effort\":false}", ASK(",\"reasoning_effort\":\"low\""),
+            SENT("claude-opus-4-6", ADAPTIVE),
+            "a model that thinks, but knows of no effort");
 }
 
 
