@@ -15,6 +15,8 @@ static ngx_http_llmbroker_action_e ngx_http_llmbroker_params_action(
     const ngx_http_llmbroker_rule_t *rules);
 static ngx_uint_t ngx_http_llmbroker_params_nothing(
     ngx_http_llmbroker_json_t *v);
+static ngx_uint_t ngx_http_llmbroker_params_false(
+    ngx_http_llmbroker_json_t *v);
 static u_char *ngx_http_llmbroker_params_space(u_char *p, u_char *last);
 
 
@@ -36,7 +38,9 @@ ngx_http_llmbroker_params_check(ngx_http_llmbroker_exchange_t *ex,
 
         case NGX_HTTP_LLMBROKER_REFUSE:
 
-            if (ngx_http_llmbroker_params_nothing(v)) {
+            if (ngx_http_llmbroker_params_nothing(v)
+                || ngx_http_llmbroker_params_false(v))
+            {
                 break;
             }
 
@@ -300,15 +304,20 @@ ngx_http_llmbroker_params_nothing(ngx_http_llmbroker_json_t *v)
     case NGX_HTTP_LLMBROKER_JSON_NULL:
         return 1;
 
-    case NGX_HTTP_LLMBROKER_JSON_BOOL:
-        return !ngx_http_llmbroker_json_true(v);
-
     case NGX_HTTP_LLMBROKER_JSON_ARRAY:
         return v->n == 0;
 
     default:
         return 0;
     }
+}
+
+
+static ngx_uint_t
+ngx_http_llmbroker_params_false(ngx_http_llmbroker_json_t *v)
+{
+    return v->type == NGX_HTTP_LLMBROKER_JSON_BOOL
+           && !ngx_http_llmbroker_json_true(v);
 }
 
 

@@ -43,8 +43,8 @@ typedef struct {
 
 /*
  * Goes over the members of object, which is the request or, for a message, a
- * part of it.  null, false and [] ask for nothing and are neither dropped nor
- * refused.
+ * part of it.  null and [] ask for nothing and are neither dropped nor
+ * refused; false is not refused, but named where it is dropped.
  */
 ngx_int_t ngx_http_llmbroker_params_check(ngx_http_llmbroker_exchange_t *ex,
     ngx_http_llmbroker_json_t *object, const ngx_http_llmbroker_rule_t *rules);

@@ -1107,7 +1107,7 @@ test_dropped(void)
                "\"foo\":1,\"cache_control\":{\"type\":\"ephemeral\"},"
                "\"modalities\":[\"text\"],\"n\":1"), BODY("", X),
            "what Converse does not know");
-    drops("seed, logit_bias, user, metadata, presence_penalty, foo, "
+    drops("seed, logit_bias, user, metadata, presence_penalty, store, foo, "
           "cache_control, modalities", "is dropped and named (R11)");
 }
 

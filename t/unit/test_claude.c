@@ -465,8 +465,9 @@ test_dropped(void)
                "\"prompt\":\"p\",\"n\":1,\"modalities\":[\"text\"],"
                "\"stream_options\":{},\"response_format\":"
                "{\"type\":\"text\"}"), ANSWER(""), "dropped names (R11)");
-    drops("seed, logit_bias, presence_penalty, verbosity, x___, prompt, "
-          "modalities", "are told, what asks for nothing is not");
+    drops("seed, logit_bias, presence_penalty, logprobs, store, verbosity, "
+          "x___, prompt, modalities",
+          "are told, what asks for nothing is not");
 }
 
 

@@ -228,7 +228,7 @@ test_parameters(void)
     builds(ASK(",\"user\":\"u\",\"logit_bias\":{},\"metadata\":{},"
                "\"store\":false,\"x\":1,\"stream_options\":{}"), ANSWER(""),
            "what it does not have");
-    drops("user, logit_bias, metadata, x", "is told");
+    drops("user, logit_bias, metadata, store, x", "is told");
 }
 
 
