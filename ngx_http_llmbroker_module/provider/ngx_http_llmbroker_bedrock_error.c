@@ -151,8 +151,7 @@ ngx_http_llmbroker_bedrock_error(ngx_http_llmbroker_exchange_t *ex,
 
 /*
  * An HTTP status is AWS's own word and holds, but it is 403 for keys that are
- * not good, 400 for a quota and 408 for a model that was too slow; an event's
- * exception has its name only.
+ * not good and 400 for a quota; an event's exception has its name only.
  */
 
 void
@@ -185,10 +184,9 @@ ngx_http_llmbroker_bedrock_fault(ngx_http_llmbroker_exchange_t *ex,
         fault->status = (named || name.len == 0) ? named : 500;
 
     } else if ((status == 403 && named == 401)
-               || (status == 400 && named == 429)
-               || status == 408)
+               || (status == 400 && named == 429))
     {
-        fault->status = (status == 408) ? 504 : named;
+        fault->status = named;
     }
 
     if (fault->status == 403

@@ -58,7 +58,7 @@ static const ngx_http_llmbroker_qwen_code_t
     { "invalid_api_key", 401, ngx_null_string, ngx_null_string },
     { "AccessDenied", 403, ngx_null_string, ngx_null_string },
     { "Model.AccessDenied", 403, ngx_null_string, ngx_null_string },
-    { "RequestTimeOut", 504, ngx_null_string, ngx_null_string },
+    { "RequestTimeOut", 408, ngx_null_string, ngx_null_string },
     { "Conflict", 409, ngx_null_string, ngx_null_string },
     { "Throttling", 429, ngx_null_string, ngx_null_string },
     { "LimitRequests", 429, ngx_null_string, ngx_null_string },

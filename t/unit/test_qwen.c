@@ -591,7 +591,7 @@ test_errors(void)
         { 400, "ModelNotFound", "m", 404, "" },
         { 401, "InvalidApiKey", "m", 401, "" },
         { 403, "AccessDenied.Unpurchased", "m", 403, "" },
-        { 408, "RequestTimeOut", "m", 504, "" },
+        { 408, "RequestTimeOut", "m", 408, "" },
         { 429, "Throttling.RateQuota", "m", 429, "" },
         { 500, "InternalError.Algo", "m", 500, "" },
         { 503, "ModelServingError", "m", 503, "" },
