@@ -87,6 +87,11 @@ ngx_http_llmbroker_answer_text(ngx_http_llmbroker_exchange_t *ex,
         return rc;
     }
 
+    rc = ngx_http_llmbroker_answer_open_still(ex, c);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
     if (!ex->stream) {
         return ngx_http_llmbroker_answer_keep(ex, &c->text, inner);
     }
@@ -127,6 +132,13 @@ ngx_http_llmbroker_answer_reasoning(ngx_http_llmbroker_exchange_t *ex,
     rc = ngx_http_llmbroker_answer_choice(ex, &choice, &c);
     if (rc != NGX_OK || ex->call != NGX_HTTP_LLMBROKER_CHAT) {
         return rc;
+    }
+
+    if (inner->len) {
+        rc = ngx_http_llmbroker_answer_open_still(ex, c);
+        if (rc != NGX_OK) {
+            return rc;
+        }
     }
 
     if (!ex->stream) {
@@ -426,6 +438,57 @@ ngx_http_llmbroker_answer_end(ngx_http_llmbroker_exchange_t *ex)
     ngx_http_llmbroker_answer_lit(a, "data: [DONE]\n\n");
 
     return a->failed ? NGX_ERROR : NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_llmbroker_answer_open_still(ngx_http_llmbroker_exchange_t *ex,
+    ngx_http_llmbroker_answer_choice_t *c)
+{
+    if (c->finish == NULL) {
+        return NGX_OK;
+    }
+
+    return ngx_http_llmbroker_fault(ex, 0, NULL, NULL,
+                           "The provider went on after the end of the "
+                           "answer.");
+}
+
+
+ngx_int_t
+ngx_http_llmbroker_answer_typed(ngx_http_llmbroker_exchange_t *ex,
+    ngx_http_llmbroker_json_t *v, ngx_http_llmbroker_json_type_e type)
+{
+    if (v == NULL
+        || v->type == type
+        || v->type == NGX_HTTP_LLMBROKER_JSON_NULL)
+    {
+        return NGX_OK;
+    }
+
+    return ngx_http_llmbroker_fault(ex, 0, NULL, NULL,
+                           "The provider sent a part of the answer of a wrong "
+                           "type.");
+}
+
+
+ngx_int_t
+ngx_http_llmbroker_answer_member_typed(ngx_http_llmbroker_exchange_t *ex,
+    ngx_http_llmbroker_json_t *object, const char *name,
+    ngx_http_llmbroker_json_type_e type)
+{
+    ngx_int_t  rc;
+
+    rc = ngx_http_llmbroker_answer_typed(ex, object,
+                                         NGX_HTTP_LLMBROKER_JSON_OBJECT);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    return ngx_http_llmbroker_answer_typed(ex,
+                                           ngx_http_llmbroker_json_get(object,
+                                                                       name),
+                                           type);
 }
 
 

@@ -6,7 +6,8 @@
  * text_completion.  So a dialect is written once for all four.
  *
  * All functions return NGX_OK; NGX_ERROR on a lack of memory; NGX_DECLINED,
- * with ex->fault set, for a choice or tool call out of all bounds.  Texts
+ * with ex->fault set, for a choice or tool call out of all bounds or a text or
+ * a tool call behind the reason for which the choice ended.  Texts
  * named "inner" are the inside of a JSON string, escapes as they stand, and
  * "raw" is a whole JSON value; in a buffered answer they are kept by
  * reference and must live as long as ex->pool, unless the exchange reads
@@ -33,6 +34,19 @@
 #define NGX_HTTP_LLMBROKER_ANSWER_CHOICES  128
 #define NGX_HTTP_LLMBROKER_ANSWER_TOOLS    1024
 
+
+/*
+ * What a dialect reads must have the type, or is missing or null: what came in
+ * another form would be lost in silence.  Return: NGX_OK; otherwise as a fault
+ * does, NGX_DECLINED or NGX_ERROR.
+ */
+ngx_int_t ngx_http_llmbroker_answer_typed(ngx_http_llmbroker_exchange_t *ex,
+    ngx_http_llmbroker_json_t *v, ngx_http_llmbroker_json_type_e type);
+
+/* the same for the member of an object, which must be one too */
+ngx_int_t ngx_http_llmbroker_answer_member_typed(
+    ngx_http_llmbroker_exchange_t *ex, ngx_http_llmbroker_json_t *object,
+    const char *name, ngx_http_llmbroker_json_type_e type);
 
 /*
  * The answer's name and model, "inner"; NULL or empty: a random name, the
@@ -66,7 +80,10 @@ ngx_int_t ngx_http_llmbroker_answer_block(ngx_http_llmbroker_exchange_t *ex,
 ngx_int_t ngx_http_llmbroker_answer_annotation(
     ngx_http_llmbroker_exchange_t *ex, ngx_uint_t choice, ngx_str_t *raw);
 
-/* opens the tool call "index" (0, 1, ... in order of their start) */
+/*
+ * Opens the tool call "index" (0, 1, ... in order of their start); one without
+ * an id or a name, which no client could answer, is a fault.
+ */
 ngx_int_t ngx_http_llmbroker_answer_tool(ngx_http_llmbroker_exchange_t *ex,
     ngx_uint_t choice, ngx_uint_t index, ngx_str_t *id, ngx_str_t *name);
 

@@ -60,10 +60,21 @@ ngx_http_llmbroker_answer_tool_extra(ngx_http_llmbroker_exchange_t *ex,
         return rc;
     }
 
+    rc = ngx_http_llmbroker_answer_open_still(ex, c);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
     if (index != c->tools.nelts || index >= NGX_HTTP_LLMBROKER_ANSWER_TOOLS) {
         return ngx_http_llmbroker_fault(ex, 0, NULL, NULL,
                                "The provider answered with a tool call out "
                                "of order.");
+    }
+
+    if (id->len == 0 || name->len == 0) {
+        return ngx_http_llmbroker_fault(ex, 0, NULL, NULL,
+                               "The provider called a tool without an id or "
+                               "a name.");
     }
 
     tool = ngx_array_push(&c->tools);
@@ -216,6 +227,11 @@ ngx_http_llmbroker_answer_arguments(ngx_http_llmbroker_exchange_t *ex,
 
     rc = ngx_http_llmbroker_answer_choice(ex, &choice, &c);
     if (rc != NGX_OK || ex->call != NGX_HTTP_LLMBROKER_CHAT) {
+        return rc;
+    }
+
+    rc = ngx_http_llmbroker_answer_open_still(ex, c);
+    if (rc != NGX_OK) {
         return rc;
     }
 

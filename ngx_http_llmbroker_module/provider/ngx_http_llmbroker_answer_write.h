@@ -77,6 +77,10 @@ ngx_int_t ngx_http_llmbroker_answer_head(ngx_http_llmbroker_exchange_t *ex,
 ngx_int_t ngx_http_llmbroker_answer_frame(ngx_http_llmbroker_exchange_t *ex,
     ngx_http_llmbroker_answer_t *a);
 
+/* NGX_OK, or a fault when the choice has ended: nobody reads what follows */
+ngx_int_t ngx_http_llmbroker_answer_open_still(
+    ngx_http_llmbroker_exchange_t *ex, ngx_http_llmbroker_answer_choice_t *c);
+
 /* plain bytes */
 void ngx_http_llmbroker_answer_put(ngx_http_llmbroker_answer_t *a,
     const void *p, size_t len);

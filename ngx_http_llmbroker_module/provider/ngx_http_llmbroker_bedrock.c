@@ -268,6 +268,11 @@ ngx_http_llmbroker_bedrock_event(ngx_http_llmbroker_exchange_t *ex,
                           "The provider sent an event that is not JSON.");
     }
 
+    if (root->type != NGX_HTTP_LLMBROKER_JSON_OBJECT) {
+        return ngx_http_llmbroker_fault(ex, 0, NULL, NULL,
+                               "The provider sent an event that is no object.");
+    }
+
     return e->handler(ex, b, root);
 }
 
@@ -337,13 +342,23 @@ static ngx_int_t
 ngx_http_llmbroker_bedrock_block_delta(ngx_http_llmbroker_exchange_t *ex,
     ngx_http_llmbroker_bedrock_t *b, ngx_http_llmbroker_json_t *root)
 {
+    ngx_http_llmbroker_json_t  *delta;
+
     if (ngx_http_llmbroker_answer_finished(ex, 0)) {
         return NGX_OK;
     }
 
+    delta = ngx_http_llmbroker_json_get_type(root, "delta",
+                                             NGX_HTTP_LLMBROKER_JSON_OBJECT);
+    if (delta == NULL) {
+        return ngx_http_llmbroker_fault(ex, 0, NULL, NULL,
+                               "The provider sent an event without its "
+                               "content.");
+    }
+
     return ngx_http_llmbroker_bedrock_delta(ex, b,
                                   ngx_http_llmbroker_bedrock_index(b, root),
-                                  ngx_http_llmbroker_json_get(root, "delta"));
+                                  delta);
 }
 
 

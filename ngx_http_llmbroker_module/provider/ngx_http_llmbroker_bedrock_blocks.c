@@ -16,6 +16,8 @@
 #include "provider/ngx_http_llmbroker_bedrock.h"
 
 
+static ngx_int_t ngx_http_llmbroker_bedrock_shape(
+    ngx_http_llmbroker_exchange_t *ex, ngx_http_llmbroker_json_t *block);
 static ngx_int_t ngx_http_llmbroker_bedrock_enter(
     ngx_http_llmbroker_exchange_t *ex, ngx_http_llmbroker_bedrock_t *b,
     ngx_uint_t n, ngx_http_llmbroker_claude_in_e in);
@@ -50,6 +52,24 @@ static ngx_int_t ngx_http_llmbroker_bedrock_other(
     ngx_http_llmbroker_json_t *block);
 
 
+typedef struct {
+    const char                      *name;
+    ngx_http_llmbroker_json_type_e   type;
+} ngx_http_llmbroker_bedrock_kind_t;
+
+
+static const ngx_http_llmbroker_bedrock_kind_t
+    ngx_http_llmbroker_bedrock_kinds[] =
+{
+    { "text", NGX_HTTP_LLMBROKER_JSON_STRING },
+    { "toolUse", NGX_HTTP_LLMBROKER_JSON_OBJECT },
+    { "reasoningContent", NGX_HTTP_LLMBROKER_JSON_OBJECT },
+    { "citationsContent", NGX_HTTP_LLMBROKER_JSON_OBJECT },
+    { "citation", NGX_HTTP_LLMBROKER_JSON_OBJECT },
+    { NULL, NGX_HTTP_LLMBROKER_JSON_NULL }
+};
+
+
 ngx_int_t
 ngx_http_llmbroker_bedrock_block(ngx_http_llmbroker_exchange_t *ex,
     ngx_http_llmbroker_bedrock_t *b, ngx_http_llmbroker_json_t *block)
@@ -63,6 +83,11 @@ ngx_http_llmbroker_bedrock_block(ngx_http_llmbroker_exchange_t *ex,
     }
 
     b->block++;
+
+    rc = ngx_http_llmbroker_bedrock_shape(ex, block);
+    if (rc != NGX_OK) {
+        return rc;
+    }
 
     v = ngx_http_llmbroker_json_get_type(block, "toolUse",
                                          NGX_HTTP_LLMBROKER_JSON_OBJECT);
@@ -93,6 +118,11 @@ ngx_http_llmbroker_bedrock_open(ngx_http_llmbroker_exchange_t *ex,
 {
     ngx_int_t                   rc;
     ngx_http_llmbroker_json_t  *v;
+
+    rc = ngx_http_llmbroker_bedrock_shape(ex, start);
+    if (rc != NGX_OK) {
+        return rc;
+    }
 
     rc = ngx_http_llmbroker_bedrock_enter(ex, b, n,
                                         NGX_HTTP_LLMBROKER_CLAUDE_IN_NOTHING);
@@ -134,6 +164,11 @@ ngx_http_llmbroker_bedrock_delta(ngx_http_llmbroker_exchange_t *ex,
 {
     ngx_int_t                   rc;
     ngx_http_llmbroker_json_t  *v;
+
+    rc = ngx_http_llmbroker_bedrock_shape(ex, delta);
+    if (rc != NGX_OK) {
+        return rc;
+    }
 
     v = ngx_http_llmbroker_json_get_type(delta, "text",
                                          NGX_HTTP_LLMBROKER_JSON_STRING);
@@ -198,6 +233,28 @@ ngx_http_llmbroker_bedrock_delta(ngx_http_llmbroker_exchange_t *ex,
     }
 
     return ngx_http_llmbroker_bedrock_other(ex, b, delta);
+}
+
+
+/* what is known must be what it should be; null is nothing */
+
+static ngx_int_t
+ngx_http_llmbroker_bedrock_shape(ngx_http_llmbroker_exchange_t *ex,
+    ngx_http_llmbroker_json_t *block)
+{
+    ngx_int_t                                 rc;
+    const ngx_http_llmbroker_bedrock_kind_t  *kind;
+
+    for (kind = ngx_http_llmbroker_bedrock_kinds; kind->name; kind++) {
+
+        rc = ngx_http_llmbroker_answer_member_typed(ex, block, kind->name,
+                                                    kind->type);
+        if (rc != NGX_OK) {
+            return rc;
+        }
+    }
+
+    return NGX_OK;
 }
 
 
@@ -308,9 +365,16 @@ ngx_http_llmbroker_bedrock_arguments(ngx_http_llmbroker_exchange_t *ex,
     ngx_http_llmbroker_bedrock_t *b, ngx_uint_t n,
     ngx_http_llmbroker_json_t *use)
 {
+    ngx_int_t                     rc;
     ngx_str_t                     inner;
     ngx_uint_t                   *block, i;
     ngx_http_llmbroker_claude_t  *c;
+
+    rc = ngx_http_llmbroker_answer_member_typed(ex, use, "input",
+                                              NGX_HTTP_LLMBROKER_JSON_STRING);
+    if (rc != NGX_OK) {
+        return rc;
+    }
 
     c = &b->claude;
     inner = ngx_http_llmbroker_claude_inner(use, "input");
@@ -339,7 +403,13 @@ ngx_http_llmbroker_bedrock_arguments(ngx_http_llmbroker_exchange_t *ex,
         return ngx_http_llmbroker_answer_arguments(ex, 0, i - 1, &inner);
     }
 
-    return NGX_OK;
+    if (ex->call != NGX_HTTP_LLMBROKER_CHAT || inner.len == 0) {
+        return NGX_OK;
+    }
+
+    return ngx_http_llmbroker_fault(ex, 0, NULL, NULL,
+                           "The provider sent the input of a tool that it has "
+                           "not called.");
 }
 
 

@@ -336,6 +336,12 @@ ngx_http_llmbroker_gemini_frame(ngx_http_llmbroker_exchange_t *ex,
                                          NGX_HTTP_LLMBROKER_JSON_OBJECT);
     ngx_http_llmbroker_gemini_usage(ex, g, v);
 
+    rc = ngx_http_llmbroker_answer_member_typed(ex, root, "candidates",
+                                               NGX_HTTP_LLMBROKER_JSON_ARRAY);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
     v = ngx_http_llmbroker_json_get_type(root, "candidates",
                                          NGX_HTTP_LLMBROKER_JSON_ARRAY);
 
@@ -567,6 +573,12 @@ ngx_http_llmbroker_gemini_candidate(ngx_http_llmbroker_exchange_t *ex,
         return rc;
     }
 
+    rc = ngx_http_llmbroker_answer_member_typed(ex, candidate, "content",
+                                              NGX_HTTP_LLMBROKER_JSON_OBJECT);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
     ngx_memzero(&rest, sizeof(ngx_http_llmbroker_gemini_rest_t));
 
     grounding = ngx_http_llmbroker_json_get(candidate, "groundingMetadata");
@@ -576,6 +588,13 @@ ngx_http_llmbroker_gemini_candidate(ngx_http_llmbroker_exchange_t *ex,
     }
 
     v = ngx_http_llmbroker_json_get(candidate, "content");
+
+    rc = ngx_http_llmbroker_answer_member_typed(ex, v, "parts",
+                                               NGX_HTTP_LLMBROKER_JSON_ARRAY);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
     v = ngx_http_llmbroker_json_get_type(v, "parts",
                                          NGX_HTTP_LLMBROKER_JSON_ARRAY);
 

@@ -38,10 +38,23 @@ ngx_http_llmbroker_gemini_part(ngx_http_llmbroker_exchange_t *ex,
     ngx_uint_t n, ngx_http_llmbroker_gemini_choice_t *c,
     ngx_http_llmbroker_gemini_rest_t *rest, ngx_http_llmbroker_json_t *part)
 {
+    ngx_int_t                   rc;
     ngx_str_t                   inner, signature;
     ngx_pool_t                 *pool;
     ngx_uint_t                  thought;
     ngx_http_llmbroker_json_t  *v;
+
+    rc = ngx_http_llmbroker_answer_member_typed(ex, part, "functionCall",
+                                              NGX_HTTP_LLMBROKER_JSON_OBJECT);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    rc = ngx_http_llmbroker_answer_member_typed(ex, part, "text",
+                                              NGX_HTTP_LLMBROKER_JSON_STRING);
+    if (rc != NGX_OK) {
+        return rc;
+    }
 
     v = ngx_http_llmbroker_json_get(part, "thoughtSignature");
     signature = ngx_http_llmbroker_json_inner(v);
@@ -195,9 +208,15 @@ ngx_http_llmbroker_gemini_called(ngx_http_llmbroker_exchange_t *ex,
         return ngx_http_llmbroker_gemini_pieces(ex, n, c, call);
     }
 
-    v = ngx_http_llmbroker_json_get_type(call, "args",
+    v = ngx_http_llmbroker_json_get(call, "args");
+
+    rc = ngx_http_llmbroker_answer_typed(ex, v,
                                          NGX_HTTP_LLMBROKER_JSON_OBJECT);
-    if (v == NULL) {
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    if (v == NULL || v->type == NGX_HTTP_LLMBROKER_JSON_NULL) {
         return NGX_OK;
     }
 

@@ -179,8 +179,20 @@ ngx_http_llmbroker_qwen_frame(ngx_http_llmbroker_exchange_t *ex,
     ngx_uint_t                  n, position;
     ngx_http_llmbroker_json_t  *output, *choices, *choice, *v;
 
+    rc = ngx_http_llmbroker_answer_member_typed(ex, root, "output",
+                                              NGX_HTTP_LLMBROKER_JSON_OBJECT);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
     output = ngx_http_llmbroker_json_get_type(root, "output",
                                               NGX_HTTP_LLMBROKER_JSON_OBJECT);
+
+    rc = ngx_http_llmbroker_answer_member_typed(ex, output, "choices",
+                                               NGX_HTTP_LLMBROKER_JSON_ARRAY);
+    if (rc != NGX_OK) {
+        return rc;
+    }
 
     choices = ngx_http_llmbroker_json_get_type(output, "choices",
                                                NGX_HTTP_LLMBROKER_JSON_ARRAY);
@@ -233,6 +245,12 @@ ngx_http_llmbroker_qwen_frame(ngx_http_llmbroker_exchange_t *ex,
         v = ngx_http_llmbroker_json_get(choice, "index");
         n = ngx_http_llmbroker_json_int(v, position);
 
+        rc = ngx_http_llmbroker_answer_member_typed(ex, choice, "message",
+                                              NGX_HTTP_LLMBROKER_JSON_OBJECT);
+        if (rc != NGX_OK) {
+            return rc;
+        }
+
         v = ngx_http_llmbroker_json_get(choice, "message");
 
         rc = ngx_http_llmbroker_qwen_told(ex, n, choice, v, whole);
@@ -277,6 +295,13 @@ ngx_http_llmbroker_qwen_told(ngx_http_llmbroker_exchange_t *ex, ngx_uint_t n,
     ngx_http_llmbroker_qwen_choice_t  *c;
 
     rc = ngx_http_llmbroker_qwen_choice(ex, n, &c);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    rc = ngx_http_llmbroker_answer_member_typed(ex, message,
+                                              "reasoning_content",
+                                              NGX_HTTP_LLMBROKER_JSON_STRING);
     if (rc != NGX_OK) {
         return rc;
     }
@@ -454,7 +479,8 @@ ngx_http_llmbroker_qwen_content(ngx_http_llmbroker_exchange_t *ex,
         break;
 
     default:
-        return NGX_OK;
+        return ngx_http_llmbroker_answer_typed(ex, content,
+                                              NGX_HTTP_LLMBROKER_JSON_STRING);
     }
 
     return ngx_http_llmbroker_qwen_text(ex, n, &inner, whole);
@@ -476,6 +502,12 @@ ngx_http_llmbroker_qwen_parts(ngx_http_llmbroker_exchange_t *ex, ngx_uint_t n,
     p = NULL;
 
     for (part = content->child; part; part = part->next) {
+
+        rc = ngx_http_llmbroker_answer_member_typed(ex, part, "text",
+                                              NGX_HTTP_LLMBROKER_JSON_STRING);
+        if (rc != NGX_OK) {
+            return rc;
+        }
 
         v = ngx_http_llmbroker_json_get_type(part, "text",
                                              NGX_HTTP_LLMBROKER_JSON_STRING);

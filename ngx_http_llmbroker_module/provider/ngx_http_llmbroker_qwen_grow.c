@@ -492,6 +492,12 @@ ngx_http_llmbroker_qwen_calls(ngx_http_llmbroker_exchange_t *ex, ngx_uint_t n,
     ngx_uint_t                  position;
     ngx_http_llmbroker_json_t  *call;
 
+    rc = ngx_http_llmbroker_answer_typed(ex, calls,
+                                         NGX_HTTP_LLMBROKER_JSON_ARRAY);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
     call = calls ? calls->child : NULL;
 
     for (position = 0; call; call = call->next, position++) {
@@ -520,6 +526,12 @@ ngx_http_llmbroker_qwen_call(ngx_http_llmbroker_exchange_t *ex, ngx_uint_t n,
     ngx_http_llmbroker_qwen_choice_t  *c;
 
     rc = ngx_http_llmbroker_qwen_choice(ex, n, &c);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    rc = ngx_http_llmbroker_answer_member_typed(ex, call, "function",
+                                              NGX_HTTP_LLMBROKER_JSON_OBJECT);
     if (rc != NGX_OK) {
         return rc;
     }
@@ -583,7 +595,8 @@ ngx_http_llmbroker_qwen_call(ngx_http_llmbroker_exchange_t *ex, ngx_uint_t n,
         inner = ngx_http_llmbroker_json_inner(v);
 
     } else {
-        return NGX_OK;
+        return ngx_http_llmbroker_answer_typed(ex, v,
+                                              NGX_HTTP_LLMBROKER_JSON_STRING);
     }
 
     return ngx_http_llmbroker_qwen_piece(&place, &inner, whole);

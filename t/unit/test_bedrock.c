@@ -488,7 +488,6 @@ test_mixed(void)
         CLOSE("1"),
         USE("3", "c", "h"),
         TEXT("2", "u"),
-        INPUT("7", "no one's"),
         CLOSE("3"),
         STOP("tool_use"),
         META,
@@ -748,7 +747,7 @@ test_others(void)
 
     ex_start(CHAT, 0, 0);
     ex_json(ANSWER("{\"image\":{\"format\":\"png\"}},{\"text\":\"x\"},"
-                   "{\"new\":[1]},{},5,null", "end_turn"));
+                   "{\"new\":[1]},{},null", "end_turn"));
     ok(strstr(ex_answer(), "\"content\":\"x\"")
        && strstr(ex_answer(), SPECIFIC "{\"server_blocks\":[{\"image\":"
                  "{\"format\":\"png\"}},{\"new\":[1]}]}"),

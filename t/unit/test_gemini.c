@@ -223,7 +223,7 @@ test_ids(void)
     ok(ex_json("{\"candidates\":[{\"content\":{\"parts\":["
                "{\"functionCall\":{\"name\":\"f\"}}]}},{\"index\":1,"
                "\"content\":{\"parts\":[{\"functionCall\":{\"name\":\"f\","
-               "\"id\":\"\",\"args\":[1]}}]}}]}") == NGX_OK,
+               "\"id\":\"\",\"args\":null}}]}}]}") == NGX_OK,
        "calls without a name");
     ok(strstr(ex_answer(), "{\"id\":\"call_0\",\"type\":\"function\","
               "\"function\":{\"name\":\"f\",\"arguments\":\"{}\"}}") != NULL

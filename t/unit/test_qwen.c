@@ -688,7 +688,7 @@ test_odd(void)
 
     ex_start(CHAT, 0, 0);
     is(ex_json("{\"output\":{\"choices\":[{\"message\":{\"content\":{},"
-               "\"tool_calls\":[7,{\"function\":8}]}}]}}"), NGX_OK,
+               "\"tool_calls\":[7,{\"function\":8}]}}]}}"), NGX_DECLINED,
        "values of wrong types");
 }
 
