@@ -251,3 +251,11 @@ POST /v1/chat/completions
 ! X-Accel-Redirect
 x-ratelimit-remaining-requests: 9
 --- response_body_unlike: secret
+
+
+
+=== TEST 24: so are a type, a code and a parameter
+--- answer: return 400 '{"error":{"message":"m","type":"t sk-secret-of-ours","code":"sk-secret-of-ours","param":"p.sk-secret-of-ours"}}';
+--- error_code: 400
+--- response_body
+{"error":{"message":"m","type":"t *","param":"p.*","code":"*"}}

@@ -21,6 +21,8 @@ typedef struct {
 } ngx_http_llmbroker_error_row_t;
 
 
+static void ngx_http_llmbroker_mask_all(ngx_pool_t *pool, ngx_str_t *text,
+    const ngx_http_llmbroker_target_t *target);
 static void ngx_http_llmbroker_mask(ngx_pool_t *pool, ngx_str_t *text,
     const ngx_str_t *secret);
 static ngx_http_llmbroker_error_e ngx_http_llmbroker_fault_kind(
@@ -187,16 +189,7 @@ ngx_http_llmbroker_error_fault(ngx_pool_t *pool,
 
     if (fault->message.len) {
         error->message = fault->message;
-
-        if (target) {
-            ngx_http_llmbroker_mask(pool, &error->message, &target->api_key);
-            ngx_http_llmbroker_mask(pool, &error->message,
-                                    &target->access_key_id);
-            ngx_http_llmbroker_mask(pool, &error->message,
-                                    &target->secret_access_key);
-            ngx_http_llmbroker_mask(pool, &error->message,
-                                    &target->session_token);
-        }
+        ngx_http_llmbroker_mask_all(pool, &error->message, target);
     }
 
     if (status >= 500 || status == 0) {
@@ -206,13 +199,16 @@ ngx_http_llmbroker_error_fault(ngx_pool_t *pool,
 
     if (fault->type.len) {
         error->type = fault->type;
+        ngx_http_llmbroker_mask_all(pool, &error->type, target);
     }
 
     if (fault->code.len) {
         error->code = fault->code;
+        ngx_http_llmbroker_mask_all(pool, &error->code, target);
     }
 
     error->param = fault->param;
+    ngx_http_llmbroker_mask_all(pool, &error->param, target);
 }
 
 
@@ -252,6 +248,21 @@ ngx_http_llmbroker_fault_kind(ngx_uint_t status)
     }
 
     return NGX_HTTP_LLMBROKER_PROVIDER_BAD_RESPONSE;
+}
+
+
+static void
+ngx_http_llmbroker_mask_all(ngx_pool_t *pool, ngx_str_t *text,
+    const ngx_http_llmbroker_target_t *target)
+{
+    if (target == NULL) {
+        return;
+    }
+
+    ngx_http_llmbroker_mask(pool, text, &target->api_key);
+    ngx_http_llmbroker_mask(pool, text, &target->access_key_id);
+    ngx_http_llmbroker_mask(pool, text, &target->secret_access_key);
+    ngx_http_llmbroker_mask(pool, text, &target->session_token);
 }
 
 

@@ -67,8 +67,8 @@ void ngx_cdecl ngx_http_llmbroker_error_text(ngx_pool_t *pool,
 
 /*
  * Fills *error from what a dialect has read in a provider's answer (design
- * 2.6 and 2.9).  What repeats a key of the target in the message is masked;
- * target may be NULL.
+ * 2.6 and 2.9).  Whatever in it repeats a key of the target is masked; target
+ * may be NULL.
  */
 void ngx_http_llmbroker_error_fault(ngx_pool_t *pool,
     ngx_http_llmbroker_error_t *error, ngx_http_llmbroker_fault_t *fault,
