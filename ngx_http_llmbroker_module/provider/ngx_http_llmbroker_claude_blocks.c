@@ -60,6 +60,12 @@ ngx_http_llmbroker_claude_block(ngx_http_llmbroker_exchange_t *ex,
         c->in = NGX_HTTP_LLMBROKER_CLAUDE_IN_TEXT;
         c->begin = c->points;
 
+        rc = ngx_http_llmbroker_answer_member_typed(ex, block, "text",
+                                              NGX_HTTP_LLMBROKER_JSON_STRING);
+        if (rc != NGX_OK) {
+            return rc;
+        }
+
         text = ngx_http_llmbroker_claude_inner(block, "text");
 
         rc = ngx_http_llmbroker_claude_text(ex, c, text);
@@ -85,6 +91,12 @@ ngx_http_llmbroker_claude_block(ngx_http_llmbroker_exchange_t *ex,
         text = ngx_http_llmbroker_claude_inner(block, "signature");
 
         rc = ngx_http_llmbroker_claude_signature(ex, c, &text);
+        if (rc != NGX_OK) {
+            return rc;
+        }
+
+        rc = ngx_http_llmbroker_answer_member_typed(ex, block, "thinking",
+                                              NGX_HTTP_LLMBROKER_JSON_STRING);
         if (rc != NGX_OK) {
             return rc;
         }

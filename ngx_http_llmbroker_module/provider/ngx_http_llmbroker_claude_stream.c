@@ -111,7 +111,13 @@ ngx_http_llmbroker_claude_fill(ngx_http_llmbroker_exchange_t *ex,
     ngx_str_t                   text;
     ngx_http_llmbroker_json_t  *type, *v;
 
-    type = ngx_http_llmbroker_json_get(delta, "type");
+    type = ngx_http_llmbroker_json_get_type(delta, "type",
+                                            NGX_HTTP_LLMBROKER_JSON_STRING);
+    if (type == NULL) {
+        return ngx_http_llmbroker_fault(ex, 0, NULL, NULL,
+                               "The provider sent a part of the answer of no "
+                               "type.");
+    }
 
     /* S6 */
 

@@ -253,6 +253,11 @@ ngx_http_llmbroker_qwen_frame(ngx_http_llmbroker_exchange_t *ex,
 
         v = ngx_http_llmbroker_json_get(choice, "message");
 
+        if (whole && (v == NULL || v->type == NGX_HTTP_LLMBROKER_JSON_NULL)) {
+            return ngx_http_llmbroker_fault(ex, 0, NULL, NULL,
+                                   "The provider's answer has no \"message\".");
+        }
+
         rc = ngx_http_llmbroker_qwen_told(ex, n, choice, v, whole);
         if (rc != NGX_OK) {
             return rc;

@@ -1346,7 +1346,7 @@ test_odd_streams(void)
        NGX_DECLINED, "invalid UTF-8");
 
     ex_start(CHAT, 1, 0);
-    is(ex_events(START DELTA("9", "{\"type\":7}")
+    is(ex_events(START DELTA("9", "{\"type\":\"later\"}")
                  BLOCK("0", "{\"type\":\"hologram\"}")
                  "data: []\n\n" "data: null\n\n"
                  DELTA("0", "{\"type\":\"input_json_delta\","

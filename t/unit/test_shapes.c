@@ -14,6 +14,9 @@
 #define QWEN(message)                                                        \
     "{\"output\":{\"choices\":[{\"finish_reason\":\"stop\",\"message\":"     \
     message "}]}}"
+#define CLAUDE(content)                                                      \
+    "{\"type\":\"message\",\"stop_reason\":\"end_turn\",\"content\":"      \
+    content "}"
 #define GEMINI(parts)                                                        \
     "{\"candidates\":[{\"finishReason\":\"STOP\",\"content\":{\"parts\":"    \
     parts "}}]}"
@@ -26,11 +29,12 @@ typedef struct {
     const char  *base;
     const char  *model;
     const char  *good;
-    const char  *bad[16];
+    const char  *bad[17];
 } shape_t;
 
 static void test_shapes(void);
 static void test_frames(void);
+static void test_deltas(void);
 static void test_behind(void);
 static ngx_int_t event(const char *type, const char *data);
 
@@ -42,6 +46,7 @@ static const shape_t  shapes[] = {
       { "{\"output\":7}",
         "{\"output\":{\"choices\":\"x\"}}",
         "{\"output\":{\"choices\":[7]}}",
+        "{\"output\":{\"choices\":[{\"finish_reason\":\"stop\"}]}}",
         QWEN("7"),
         QWEN("[\"x\"]"),
         QWEN("{\"content\":7}"),
@@ -73,6 +78,18 @@ static const shape_t  shapes[] = {
         GEMINI("[{\"functionCall\":{\"name\":7,\"args\":{}}}]"),
         GEMINI("[{\"functionCall\":{\"name\":\"f\",\"args\":[1]}}]"),
         NULL } },
+    { "claude", "/v1", "claude-sonnet-4-5",
+      CLAUDE("[{\"type\":\"text\",\"text\":\"x\"},"
+             "{\"type\":\"text\",\"text\":null},{\"type\":\"new\"}]"),
+      { CLAUDE("7"),
+        CLAUDE("[7]"),
+        CLAUDE("[{\"text\":\"x\"}]"),
+        CLAUDE("[{\"type\":\"text\",\"text\":7}]"),
+        CLAUDE("[{\"type\":\"text\",\"text\":[\"x\"]}]"),
+        CLAUDE("[{\"type\":\"thinking\",\"thinking\":7}]"),
+        CLAUDE("[{\"type\":\"tool_use\",\"name\":\"f\",\"input\":{}}]"),
+        CLAUDE("[{\"type\":\"tool_use\",\"id\":\"i\",\"input\":{}}]"),
+        NULL } },
     { "bedrock", "", "amazon.nova-lite-v1:0",
       BEDROCK("[{\"text\":\"x\"},{\"text\":null},null]"),
       { BEDROCK("7"),
@@ -94,6 +111,7 @@ main(void)
 {
     test_shapes();
     test_frames();
+    test_deltas();
     test_behind();
 
     return done_testing();
@@ -126,7 +144,12 @@ test_shapes(void)
             is(ex_json(bad), NGX_DECLINED, bad);
             ok(ex.fault.status == 0 && ex.fault.message.len, "is told of");
 
-            if (ngx_strcmp(ex_provider, "bedrock") == 0) {
+            /* frames, and events, differ from what is whole */
+
+            if (ngx_strcmp(ex_provider, "bedrock") == 0
+                || ngx_strcmp(ex_provider, "claude") == 0
+                || strstr(bad, "[{\"finish_reason\":\"stop\"}]"))
+            {
                 continue;
             }
 
@@ -194,6 +217,40 @@ event(const char *type, const char *data)
     }
 
     return ex_target.dialect->event(&ex, &e);
+}
+
+
+static void
+test_deltas(void)
+{
+    size_t  i;
+    char    text[512];
+
+    static const char  *bad[] = {
+        "7",
+        "{\"text\":\"x\"}",
+        "{\"type\":7,\"text\":\"x\"}",
+        "{\"type\":\"text_delta\",\"text\":7}",
+        NULL
+    };
+
+    ex_provider = "claude";
+    ex_base = "/v1";
+    ex_model = "claude-sonnet-4-5";
+
+    for (i = 0; bad[i]; i++) {
+        snprintf(text, sizeof(text),
+                 "data: {\"type\":\"content_block_start\",\"index\":0,"
+                 "\"content_block\":{\"type\":\"text\",\"text\":\"\"}}\n\n"
+                 "data: {\"type\":\"content_block_delta\",\"index\":0,"
+                 "\"delta\":%s}\n\n", bad[i]);
+
+        ex_start(CHAT, 1, 0);
+        is(ex_events(text, 7), NGX_DECLINED, bad[i]);
+        ok(ex.fault.message.len
+           && strstr((char *) ex.fault.message.data, "ended") == NULL,
+           "is told of, not that the stream was cut");
+    }
 }
 
 
