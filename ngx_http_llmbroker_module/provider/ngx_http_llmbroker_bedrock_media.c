@@ -120,9 +120,11 @@ ngx_http_llmbroker_bedrock_image(ngx_http_llmbroker_bedrock_build_t *b,
                                    "content", "An image has no URL.");
     }
 
-    if (rc == NGX_OK) {
-        rc = ngx_http_llmbroker_text_data_url(ex->pool, &url, &type, &data);
+    if (rc != NGX_OK) {
+        return rc;
     }
+
+    rc = ngx_http_llmbroker_text_data_url(ex->pool, &url, &type, &data);
 
     if (rc == NGX_ERROR) {
         return NGX_ERROR;
