@@ -137,7 +137,8 @@ for (const model of dialects) {
                     'permission_denied');
         await fails('status=404', OpenAI.NotFoundError, 404,
                     'model_not_found');
-        await fails('status=409', OpenAI.ConflictError, 409, null);
+        await fails('status=409', OpenAI.ConflictError, 409,
+                    /claude/.test(model) ? 'conflict' : null);
         await fails('status=429 retry_after=3', OpenAI.RateLimitError, 429,
                     'rate_limit_exceeded');
         await fails('status=401', OpenAI.InternalServerError, 502,
