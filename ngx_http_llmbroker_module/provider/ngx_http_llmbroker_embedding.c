@@ -137,11 +137,18 @@ ngx_int_t
 ngx_http_llmbroker_embedding_vector(ngx_http_llmbroker_exchange_t *ex,
     ngx_http_llmbroker_json_writer_t *w, ngx_http_llmbroker_json_t *vector)
 {
-    u_char                    *p;
-    ngx_int_t                  rc;
-    ngx_str_t                  text;
-    ngx_chain_t               *cl;
-    ngx_http_llmbroker_out_t   out;
+    u_char                     *p;
+    ngx_int_t                   rc;
+    ngx_str_t                   text;
+    ngx_chain_t                *cl;
+    ngx_http_llmbroker_out_t    out;
+    ngx_http_llmbroker_json_t  *v;
+
+    for (v = vector->child; v; v = v->next) {
+        if (v->type != NGX_HTTP_LLMBROKER_JSON_NUMBER) {
+            return ngx_http_llmbroker_embedding_fault(ex);
+        }
+    }
 
     ngx_http_llmbroker_out_init(&out, ex->pool, NULL, NULL, ngx_pagesize);
 

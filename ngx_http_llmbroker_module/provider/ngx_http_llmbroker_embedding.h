@@ -38,8 +38,8 @@ ngx_uint_t ngx_http_llmbroker_embedding_at(
  * floats of 32 bits, section 2.2), in the form that the client asked for: one
  * that has it as it stands.  A number becomes the nearest float, a float the
  * shortest number of 6 to 9 digits that is read as the same float.
- * Return: NGX_OK; NGX_DECLINED when it is no vector, with ex->fault set;
- * NGX_ERROR.
+ * Return: NGX_OK; NGX_DECLINED when it is no vector, or one of something else
+ * than numbers, with ex->fault set; NGX_ERROR.
  */
 ngx_int_t ngx_http_llmbroker_embedding_vector(
     ngx_http_llmbroker_exchange_t *ex, ngx_http_llmbroker_json_writer_t *w,

@@ -240,6 +240,9 @@ test_bad(void)
         { LIST("{},{}"), "no vectors" },
         { LIST("{\"values\":\"AACAPw==\"},{\"values\":7}"), "texts" },
         { LIST("{\"embeddings\":7},{\"values\":[]}"), "an odd member" },
+        { LIST(V("1,null") "," V("1")), "null among numbers" },
+        { LIST(V("1") "," V("1,\"x\"")), "a text among numbers" },
+        { LIST(V("1") "," V("[1]")), "a list of lists" },
         { NULL, NULL }
     };
 

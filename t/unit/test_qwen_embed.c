@@ -224,6 +224,9 @@ test_bad(void)
     p = answers("{\"input\":\"a\",\"encoding_format\":\"base64\"}",
                 LIST("{\"text_index\":0,\"embedding\":{}}"));
     ok(strncmp(p, "-5 0 ", 5) == 0, "an object for a vector");
+
+    p = answers(TWO, LIST(E("0", "1,true") "," E("1", "1")));
+    ok(strncmp(p, "-5 0 ", 5) == 0, "a vector of something else");
 }
 
 
