@@ -372,6 +372,13 @@ ngx_http_llmbroker_openai_event(ngx_http_llmbroker_exchange_t *ex,
     if (data.len == sizeof("[DONE]") - 1
         && ngx_memcmp(data.data, "[DONE]", sizeof("[DONE]") - 1) == 0)
     {
+        /* clients look at the first byte: no space passes */
+
+        if (data.len != event->data.len) {
+            event->data = data;
+            ngx_str_null(&event->raw);
+        }
+
         return ngx_http_llmbroker_openai_done(ex, o);
     }
 
