@@ -138,7 +138,7 @@ ngx_http_llmbroker_claude_ending(ngx_http_llmbroker_claude_build_t *b)
     }
 
     if (b->system.nelts == 0) {
-        return ngx_http_llmbroker_fault(b->ex, 400, "invalid_value",
+        return ngx_http_llmbroker_fault(b->ex, 400, "empty_array",
                                "messages", "The conversation is empty.");
     }
 

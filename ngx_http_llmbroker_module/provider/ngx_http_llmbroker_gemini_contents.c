@@ -132,7 +132,7 @@ ngx_http_llmbroker_gemini_conversation(ngx_http_llmbroker_gemini_build_t *b)
     }
 
     if (b->system.nelts == 0) {
-        return ngx_http_llmbroker_fault(b->ex, 400, "invalid_value",
+        return ngx_http_llmbroker_fault(b->ex, 400, "empty_array",
                                "messages", "The conversation is empty.");
     }
 

@@ -92,7 +92,7 @@ ngx_http_llmbroker_qwen_check_messages(ngx_http_llmbroker_qwen_build_t *b)
     }
 
     if (v == NULL || v->n == 0) {
-        return ngx_http_llmbroker_fault(b->ex, 400, "invalid_value",
+        return ngx_http_llmbroker_fault(b->ex, 400, "empty_array",
                                "messages", "The conversation is empty.");
     }
 

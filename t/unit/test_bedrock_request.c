@@ -1115,8 +1115,8 @@ test_dropped(void)
 static void
 test_refused(void)
 {
-    refuses("{}", "400 invalid_value messages");
-    refuses(MESSAGES(""), "400 invalid_value messages");
+    refuses("{}", "400 empty_array messages");
+    refuses(MESSAGES(""), "400 empty_array messages");
     refuses("{\"messages\":1}", "400 invalid_type messages");
     refuses(MESSAGES("1"), "400 invalid_type messages[0]");
     refuses(MESSAGES(SAY("x", "\"y\"")),

@@ -342,11 +342,11 @@ test_empty(void)
                 "{\"type\":\"text\",\"text\":\"b\"}]}]"),
            "an empty assistant's message");
 
-    builds("{\"messages\":[]}", "400 invalid_value messages",
+    builds("{\"messages\":[]}", "400 empty_array messages",
            "an empty conversation");
     builds("{\"messages\":7}", "400 invalid_type messages",
            "messages of a wrong type");
-    builds("{}", "400 invalid_value messages", "no messages");
+    builds("{}", "400 empty_array messages", "no messages");
 }
 
 

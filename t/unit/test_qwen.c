@@ -278,9 +278,9 @@ test_refused(void)
 #define MESSAGE(m)                                                           \
     "{\"messages\":[{\"role\":\"user\",\"content\":\"x\"}," m "]}"
 
-    builds("{\"messages\":[]}", "400 invalid_value messages",
+    builds("{\"messages\":[]}", "400 empty_array messages",
            "an empty conversation");
-    builds("{}", "400 invalid_value messages", "none");
+    builds("{}", "400 empty_array messages", "none");
     builds("{\"messages\":{}}", "400 invalid_type messages", "no array");
     builds(MESSAGE("[]"), "400 invalid_type messages[1]", "no object");
     builds(MESSAGE("{\"role\":\"critic\"}"),
