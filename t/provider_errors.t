@@ -259,3 +259,10 @@ x-ratelimit-remaining-requests: 9
 --- error_code: 400
 --- response_body
 {"error":{"message":"m","type":"t *","param":"p.*","code":"*"}}
+
+
+
+=== TEST 25: a stream without end is no answer to a buffered call (P15)
+--- answer: llmbroker_mock sse=1 size=20m;
+--- error_code: 502
+--- response_body_like: an answer that is too large.*"code":"provider_bad_response"

@@ -34,6 +34,9 @@
 #define NGX_HTTP_LLMBROKER_ANSWER_CHOICES  128
 #define NGX_HTTP_LLMBROKER_ANSWER_TOOLS    1024
 
+/* of a custom tool's arguments in a stream, bytes */
+#define NGX_HTTP_LLMBROKER_ANSWER_KEPT     (4 * 1024 * 1024)
+
 
 /*
  * What a dialect reads must have the type, or is missing or null: what came in

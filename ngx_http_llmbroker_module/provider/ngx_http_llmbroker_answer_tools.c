@@ -249,6 +249,16 @@ ngx_http_llmbroker_answer_arguments(ngx_http_llmbroker_exchange_t *ex,
         return ngx_http_llmbroker_answer_piece(ex, choice, index, 0, inner);
     }
 
+    /* only its end tells a custom tool's input */
+
+    if (ex->stream
+        && tool->arguments.length + (off_t) inner->len
+           > NGX_HTTP_LLMBROKER_ANSWER_KEPT)
+    {
+        return ngx_http_llmbroker_fault(ex, 0, NULL, NULL,
+                               "The provider sent an endless input.");
+    }
+
     return ngx_http_llmbroker_answer_keep(ex, &tool->arguments, inner);
 }
 

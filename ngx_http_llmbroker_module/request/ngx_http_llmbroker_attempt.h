@@ -50,6 +50,8 @@ struct ngx_http_llmbroker_attempt_s {
     ngx_chain_t                     *answer;    /* pieces of a body */
     ngx_chain_t                     *last_answer;
     off_t                            received;  /* bytes of the above */
+    off_t                            events;    /* bytes of what is kept of a
+                                                   stream for a whole answer */
 
     ngx_uint_t                       provider_status;
     ngx_int_t                        rc;        /* of the upstream */

@@ -379,6 +379,18 @@ ngx_http_llmbroker_filter_data(ngx_http_llmbroker_attempt_t *at, u_char *p,
 
     if (at->read == NGX_HTTP_LLMBROKER_READ_EVENTS) {
 
+        /* what is told at once is kept, and has its bound (P15) */
+
+        if (!at->exchange.stream) {
+            at->events += last - p;
+
+            if (at->events > NGX_HTTP_LLMBROKER_MAX_ANSWER) {
+                ngx_http_llmbroker_attempt_bad(at,
+                                               "an answer that is too large");
+                return NGX_OK;
+            }
+        }
+
         rc = at->frames ? ngx_http_llmbroker_frame(&at->frame, p, last)
                         : ngx_http_llmbroker_sse(&at->sse, p, last);
 

@@ -21,6 +21,7 @@
 
 static void test_custom(void);
 static void test_custom_shapes(void);
+static void test_custom_endless(void);
 static void test_extra(void);
 static void test_legacy(void);
 static void test_members(void);
@@ -50,6 +51,7 @@ main(void)
 {
     test_custom();
     test_custom_shapes();
+    test_custom_endless();
     test_extra();
     test_legacy();
     test_members();
@@ -109,6 +111,37 @@ test_custom(void)
               "\"logprobs\":null,\"finish_reason\":\"tool_calls\"}]}",
               "a custom tool's input in an object (R62)");
     }
+}
+
+
+/* an input is kept until its end, but not without one */
+
+static void
+test_custom_endless(void)
+{
+    size_t      n;
+    ngx_int_t   rc;
+    ngx_str_t   inner;
+
+    inner.len = 65536;
+    inner.data = malloc(inner.len);
+    memset(inner.data, 'x', inner.len);
+
+    start(CHAT, 1);
+    custom("sql");
+    tool(0, "sql");
+
+    rc = NGX_OK;
+
+    for (n = 0; n < 1024 && rc == NGX_OK; n++) {
+        rc = ngx_http_llmbroker_answer_arguments(&ex, 0, 0, &inner);
+    }
+
+    is(rc, NGX_DECLINED, "an input without end");
+    is(n, NGX_HTTP_LLMBROKER_ANSWER_KEPT / inner.len + 1, "is cut in time");
+    faults(0, "", "The provider sent an endless input.", "is told of");
+
+    free(inner.data);
 }
 
 
