@@ -263,6 +263,6 @@ x-ratelimit-remaining-requests: 9
 
 
 === TEST 25: a stream without end is no answer to a buffered call (P15)
---- answer: llmbroker_mock sse=1 size=20m;
+--- answer: llmbroker_mock sse=1 size=40m chunks=800;
 --- error_code: 502
 --- response_body_like: an answer that is too large.*"code":"provider_bad_response"
