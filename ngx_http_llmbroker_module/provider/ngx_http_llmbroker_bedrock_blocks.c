@@ -24,6 +24,9 @@ static ngx_int_t ngx_http_llmbroker_bedrock_enter(
 static ngx_int_t ngx_http_llmbroker_bedrock_tool(
     ngx_http_llmbroker_exchange_t *ex, ngx_http_llmbroker_bedrock_t *b,
     ngx_http_llmbroker_json_t *use);
+static ngx_int_t ngx_http_llmbroker_bedrock_text(
+    ngx_http_llmbroker_exchange_t *ex, ngx_http_llmbroker_bedrock_t *b,
+    ngx_http_llmbroker_json_t *text);
 static ngx_int_t ngx_http_llmbroker_bedrock_cited(
     ngx_http_llmbroker_exchange_t *ex, ngx_http_llmbroker_bedrock_t *b,
     ngx_http_llmbroker_json_t *cited);
@@ -52,21 +55,51 @@ static ngx_int_t ngx_http_llmbroker_bedrock_other(
     ngx_http_llmbroker_json_t *block);
 
 
+/* a tool's pieces have no handler here: they may be of a block before */
+
 typedef struct {
-    const char                      *name;
-    ngx_http_llmbroker_json_type_e   type;
+    const char                       *name;
+    ngx_http_llmbroker_json_type_e    type;
+    ngx_http_llmbroker_claude_in_e    in;
+    ngx_int_t                       (*handler)(
+                                          ngx_http_llmbroker_exchange_t *ex,
+                                          ngx_http_llmbroker_bedrock_t *b,
+                                          ngx_http_llmbroker_json_t *v);
 } ngx_http_llmbroker_bedrock_kind_t;
 
 
 static const ngx_http_llmbroker_bedrock_kind_t
     ngx_http_llmbroker_bedrock_kinds[] =
 {
-    { "text", NGX_HTTP_LLMBROKER_JSON_STRING },
-    { "toolUse", NGX_HTTP_LLMBROKER_JSON_OBJECT },
-    { "reasoningContent", NGX_HTTP_LLMBROKER_JSON_OBJECT },
-    { "citationsContent", NGX_HTTP_LLMBROKER_JSON_OBJECT },
-    { "citation", NGX_HTTP_LLMBROKER_JSON_OBJECT },
-    { NULL, NGX_HTTP_LLMBROKER_JSON_NULL }
+    { "text",
+      NGX_HTTP_LLMBROKER_JSON_STRING,
+      NGX_HTTP_LLMBROKER_CLAUDE_IN_TEXT,
+      ngx_http_llmbroker_bedrock_text },
+
+    { "toolUse",
+      NGX_HTTP_LLMBROKER_JSON_OBJECT,
+      NGX_HTTP_LLMBROKER_CLAUDE_IN_TOOL,
+      NULL },
+
+    { "reasoningContent",
+      NGX_HTTP_LLMBROKER_JSON_OBJECT,
+      NGX_HTTP_LLMBROKER_CLAUDE_IN_THINKING,
+      ngx_http_llmbroker_bedrock_reasoning },
+
+    { "citationsContent",
+      NGX_HTTP_LLMBROKER_JSON_OBJECT,
+      NGX_HTTP_LLMBROKER_CLAUDE_IN_TEXT,
+      ngx_http_llmbroker_bedrock_cited },
+
+    { "citation",
+      NGX_HTTP_LLMBROKER_JSON_OBJECT,
+      NGX_HTTP_LLMBROKER_CLAUDE_IN_TEXT,
+      ngx_http_llmbroker_bedrock_citation },
+
+    { NULL,
+      NGX_HTTP_LLMBROKER_JSON_NULL,
+      NGX_HTTP_LLMBROKER_CLAUDE_IN_NOTHING,
+      NULL }
 };
 
 
@@ -162,67 +195,32 @@ ngx_http_llmbroker_bedrock_delta(ngx_http_llmbroker_exchange_t *ex,
     ngx_http_llmbroker_bedrock_t *b, ngx_uint_t n,
     ngx_http_llmbroker_json_t *delta)
 {
-    ngx_int_t                   rc;
-    ngx_http_llmbroker_json_t  *v;
+    ngx_int_t                                 rc;
+    ngx_http_llmbroker_json_t                *v;
+    const ngx_http_llmbroker_bedrock_kind_t  *kind;
 
     rc = ngx_http_llmbroker_bedrock_shape(ex, delta);
     if (rc != NGX_OK) {
         return rc;
     }
 
-    v = ngx_http_llmbroker_json_get_type(delta, "text",
-                                         NGX_HTTP_LLMBROKER_JSON_STRING);
-    if (v) {
-        rc = ngx_http_llmbroker_bedrock_enter(ex, b, n,
-                                           NGX_HTTP_LLMBROKER_CLAUDE_IN_TEXT);
+    for (kind = ngx_http_llmbroker_bedrock_kinds; kind->name; kind++) {
+
+        v = ngx_http_llmbroker_json_get_type(delta, kind->name, kind->type);
+        if (v == NULL) {
+            continue;
+        }
+
+        if (kind->handler == NULL) {
+            return ngx_http_llmbroker_bedrock_arguments(ex, b, n, v);
+        }
+
+        rc = ngx_http_llmbroker_bedrock_enter(ex, b, n, kind->in);
         if (rc != NGX_OK) {
             return rc;
         }
 
-        return ngx_http_llmbroker_claude_text(ex, &b->claude,
-                                             ngx_http_llmbroker_json_inner(v));
-    }
-
-    v = ngx_http_llmbroker_json_get_type(delta, "toolUse",
-                                         NGX_HTTP_LLMBROKER_JSON_OBJECT);
-    if (v) {
-        return ngx_http_llmbroker_bedrock_arguments(ex, b, n, v);
-    }
-
-    v = ngx_http_llmbroker_json_get_type(delta, "reasoningContent",
-                                         NGX_HTTP_LLMBROKER_JSON_OBJECT);
-    if (v) {
-        rc = ngx_http_llmbroker_bedrock_enter(ex, b, n,
-                                       NGX_HTTP_LLMBROKER_CLAUDE_IN_THINKING);
-        if (rc != NGX_OK) {
-            return rc;
-        }
-
-        return ngx_http_llmbroker_bedrock_reasoning(ex, b, v);
-    }
-
-    v = ngx_http_llmbroker_json_get_type(delta, "citationsContent",
-                                         NGX_HTTP_LLMBROKER_JSON_OBJECT);
-    if (v) {
-        rc = ngx_http_llmbroker_bedrock_enter(ex, b, n,
-                                           NGX_HTTP_LLMBROKER_CLAUDE_IN_TEXT);
-        if (rc != NGX_OK) {
-            return rc;
-        }
-
-        return ngx_http_llmbroker_bedrock_cited(ex, b, v);
-    }
-
-    v = ngx_http_llmbroker_json_get_type(delta, "citation",
-                                         NGX_HTTP_LLMBROKER_JSON_OBJECT);
-    if (v) {
-        rc = ngx_http_llmbroker_bedrock_enter(ex, b, n,
-                                           NGX_HTTP_LLMBROKER_CLAUDE_IN_TEXT);
-        if (rc != NGX_OK) {
-            return rc;
-        }
-
-        return ngx_http_llmbroker_bedrock_citation(ex, b, v);
+        return kind->handler(ex, b, v);
     }
 
     v = ngx_http_llmbroker_json_get_type(delta, "toolResult",
@@ -233,6 +231,15 @@ ngx_http_llmbroker_bedrock_delta(ngx_http_llmbroker_exchange_t *ex,
     }
 
     return ngx_http_llmbroker_bedrock_other(ex, b, delta);
+}
+
+
+static ngx_int_t
+ngx_http_llmbroker_bedrock_text(ngx_http_llmbroker_exchange_t *ex,
+    ngx_http_llmbroker_bedrock_t *b, ngx_http_llmbroker_json_t *text)
+{
+    return ngx_http_llmbroker_claude_text(ex, &b->claude,
+                                          ngx_http_llmbroker_json_inner(text));
 }
 
 
