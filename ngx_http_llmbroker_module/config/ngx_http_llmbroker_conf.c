@@ -6,6 +6,7 @@
 
 #include "config/ngx_http_llmbroker_conf_check.h"
 #include "config/ngx_http_llmbroker_conf_model.h"
+#include "config/ngx_http_llmbroker_conf_policy.h"
 #include "config/ngx_http_llmbroker_conf_security.h"
 #include "config/ngx_http_llmbroker_conf_upstream.h"
 #include "config/ngx_http_llmbroker_conf_value.h"
@@ -35,6 +36,7 @@ typedef struct {
     ngx_uint_t                       strict_env;
     ngx_uint_t                       response_cache;
     ngx_msec_t                       cache_ttl;
+    ngx_msec_t                       drain_timeout;
 
     ngx_str_t                        host;
     ngx_uint_t                       port;
@@ -121,6 +123,10 @@ static const ngx_http_llmbroker_conf_key_t
     ngx_http_llmbroker_conf_setting("cache_ttl",
         ngx_http_llmbroker_conf_set_msec, cache_ttl, 0, 0),
 
+    ngx_http_llmbroker_conf_setting("drain_timeout",
+        ngx_http_llmbroker_conf_set_msec, drain_timeout,
+        1, NGX_HTTP_LLMBROKER_DAY),
+
     ngx_http_llmbroker_conf_end
 };
 
@@ -170,7 +176,8 @@ static const ngx_http_llmbroker_conf_key_t
         ngx_http_llmbroker_conf_set_num, metrics_port, 1, 65535),
 
     ngx_http_llmbroker_conf_setting("health_check_interval",
-        ngx_http_llmbroker_conf_set_msec, health_check_interval, 0, 0),
+        ngx_http_llmbroker_conf_set_msec, health_check_interval,
+        0, NGX_HTTP_LLMBROKER_DAY),
 
     ngx_http_llmbroker_conf_end
 };
@@ -324,6 +331,14 @@ ngx_http_llmbroker_conf_sections(ngx_http_llmbroker_reader_t *rd,
                                                "it has no \"models\"");
     }
 
+    /* monitoring first: its interval is the policy's default */
+
+    if (ngx_http_llmbroker_conf_foreign(rd, &sections, &settings) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    ngx_http_llmbroker_conf_policy_init(rd);
+
     if (sections.proxy
         && ngx_http_llmbroker_conf_proxy(rd, sections.proxy, &settings)
            != NGX_OK)
@@ -334,11 +349,8 @@ ngx_http_llmbroker_conf_sections(ngx_http_llmbroker_reader_t *rd,
     conf->injection = settings.injection;
     conf->request_logging = settings.request_logging;
     conf->dry_run = settings.dry_run;
+    conf->drain_timeout = settings.drain_timeout;
     rd->timeout = settings.timeout;
-
-    if (ngx_http_llmbroker_conf_foreign(rd, &sections, &settings) != NGX_OK) {
-        return NGX_ERROR;
-    }
 
     if (sections.security
         && ngx_http_llmbroker_conf_security(rd, sections.security) != NGX_OK)
@@ -363,10 +375,15 @@ static ngx_int_t
 ngx_http_llmbroker_conf_proxy(ngx_http_llmbroker_reader_t *rd,
     ngx_http_llmbroker_yaml_t *map, ngx_http_llmbroker_common_t *settings)
 {
-    if (ngx_http_llmbroker_conf_map(rd, map,
-                                    ngx_http_llmbroker_conf_proxy_keys,
-                                    NGX_HTTP_LLMBROKER_IN_SECTION, settings,
-                                    NULL)
+    ngx_http_llmbroker_policy_t      policy;
+    ngx_http_llmbroker_conf_table_t  tables[] = {
+        { ngx_http_llmbroker_conf_proxy_keys, settings, NULL },
+        { ngx_http_llmbroker_conf_policy_keys, &rd->policy, NULL },
+        { NULL, NULL, NULL }
+    };
+
+    if (ngx_http_llmbroker_conf_tables(rd, map, tables,
+                                       NGX_HTTP_LLMBROKER_IN_SECTION)
         != NGX_OK)
     {
         return NGX_ERROR;
@@ -374,10 +391,17 @@ ngx_http_llmbroker_conf_proxy(ngx_http_llmbroker_reader_t *rd,
 
     rd->strict_env = settings->strict_env;
 
+    /* a contradiction is told here, not at the first model */
+
+    policy = rd->policy;
+
+    if (ngx_http_llmbroker_conf_policy(rd, map, &policy) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
     if (settings->response_cache) {
         ngx_http_llmbroker_conf_later(rd,
-               ngx_http_llmbroker_yaml_get(map, "enable_response_cache"), 0,
-               "has no effect in this version");
+               ngx_http_llmbroker_yaml_get(map, "enable_response_cache"));
     }
 
     return NGX_OK;
@@ -448,14 +472,17 @@ ngx_http_llmbroker_conf_monitoring(ngx_http_llmbroker_reader_t *rd,
 
     if (settings->metrics) {
         ngx_http_llmbroker_conf_later(rd,
-               ngx_http_llmbroker_yaml_get(map, "enable_metrics"), 0,
-               "has no effect in this version");
+               ngx_http_llmbroker_yaml_get(map, "enable_metrics"));
     }
 
-    if (settings->health_check_interval) {
-        ngx_http_llmbroker_conf_later(rd,
-               ngx_http_llmbroker_yaml_get(map, "health_check_interval"), 0,
-               "has no effect in this version");
+    rd->health_interval = settings->health_check_interval;
+
+    if (rd->health_interval
+        && rd->health_interval < NGX_HTTP_LLMBROKER_MIN_HEALTH_INTERVAL)
+    {
+        return ngx_http_llmbroker_conf_invalid(rd,
+                     ngx_http_llmbroker_yaml_get(map, "health_check_interval"),
+                     "expected 0 or a time from 100ms to 86400s");
     }
 
     return NGX_OK;

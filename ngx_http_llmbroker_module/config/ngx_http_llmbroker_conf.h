@@ -13,10 +13,12 @@
 #include <ngx_http.h>
 
 #include "provider/ngx_http_llmbroker_provider.h"
+#include "state/ngx_http_llmbroker_breaker.h"
 
 
-#define NGX_HTTP_LLMBROKER_VERSION    "0.1.0"
-#define NGX_HTTP_LLMBROKER_MAX_ALIAS  256
+#define NGX_HTTP_LLMBROKER_VERSION       "0.1.0"
+#define NGX_HTTP_LLMBROKER_MAX_ALIAS     256
+#define NGX_HTTP_LLMBROKER_MAX_ATTEMPTS  8
 
 
 /* one member of default_params, override_params; JSON made at start */
@@ -26,6 +28,57 @@ typedef struct {
     ngx_str_t                        value;   /* JSON */
     ngx_http_llmbroker_json_t       *tree;    /* of value */
 } ngx_http_llmbroker_param_t;
+
+
+typedef enum {
+    NGX_HTTP_LLMBROKER_WEIGHTED = 0,
+    NGX_HTTP_LLMBROKER_LEAST_LATENCY,
+    NGX_HTTP_LLMBROKER_LEAST_BUSY,
+    NGX_HTTP_LLMBROKER_PRIORITY
+} ngx_http_llmbroker_strategy_e;
+
+
+typedef enum {
+    NGX_HTTP_LLMBROKER_AFFINITY_NONE = 0,
+    NGX_HTTP_LLMBROKER_AFFINITY_USER,             /* the request's member */
+    NGX_HTTP_LLMBROKER_AFFINITY_VARIABLE          /* of nginx */
+} ngx_http_llmbroker_affinity_e;
+
+
+/* how a model's calls are routed, retried and given up */
+typedef struct {
+    ngx_uint_t                       strategy;
+    ngx_uint_t                       affinity;
+    ngx_int_t                        affinity_index;  /* of the variable */
+
+    ngx_uint_t                       max_attempts; /* 0: each deployment once,
+                                                      MAX_ATTEMPTS in all */
+    ngx_msec_t                       deadline;     /* of all attempts of one
+                                                      request; 0: none */
+    ngx_msec_t                       backoff;      /* before full jitter */
+    ngx_msec_t                       backoff_max;
+    ngx_msec_t                       retry_within; /* none follows an attempt
+                                                      that failed later;
+                                                      0: no limit */
+
+    ngx_uint_t                       commit_header; /* 1: a stream is on at its
+                                                       header, 0: at its first
+                                                       content */
+    ngx_uint_t                       drain;        /* read what a client that
+                                                      left does not want */
+    ngx_uint_t                       least_bad;    /* if all are ejected */
+
+    ngx_msec_t                       hedge_after;  /* 0: no hedges */
+    ngx_uint_t                       hedge_max;    /* of one request */
+    ngx_uint_t                       hedge_share;  /* percent of requests */
+
+    ngx_http_llmbroker_breaker_conf_t  breaker;
+
+    ngx_msec_t                       health_interval;  /* 0: no checks */
+    ngx_msec_t                       health_timeout;
+    ngx_str_t                        health_path;  /* of a GET, or empty */
+    ngx_str_t                        health_model; /* for a chat, or empty */
+} ngx_http_llmbroker_policy_t;
 
 
 /* one address that a model can be asked at */
@@ -74,6 +127,7 @@ struct ngx_http_llmbroker_model_s {
     ngx_uint_t                       ndeployments;
     ngx_http_llmbroker_deployment_t *deployments; /* at least one */
     ngx_array_t                      fallbacks;   /* of model_t * */
+    ngx_http_llmbroker_policy_t      policy;
 
     /* [call]: default_params and override_params for that kind of call */
     ngx_array_t              defaults[NGX_HTTP_LLMBROKER_CALLS]; /* param_t */
@@ -102,6 +156,7 @@ typedef struct {
     ngx_uint_t                       mask;        /* number of buckets - 1 */
     ngx_http_llmbroker_model_t      *default_model;   /* or NULL */
     ngx_uint_t                       slots;       /* deployments in all */
+    ngx_msec_t                       drain_timeout;   /* 0: not given */
 
     unsigned                         injection:1; /* default on */
     unsigned                         request_logging:1; /* default on */

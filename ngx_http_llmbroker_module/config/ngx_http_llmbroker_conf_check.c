@@ -166,10 +166,6 @@ ngx_http_llmbroker_conf_fallbacks(ngx_http_llmbroker_reader_t *rd,
         *fallback = other;
     }
 
-    ngx_http_llmbroker_conf_later(rd, list,
-                                  NGX_HTTP_LLMBROKER_TOLD_FALLBACKS,
-                                  "has no effect in this version");
-
     return NGX_OK;
 }
 

@@ -226,20 +226,14 @@ ngx_http_llmbroker_conf_unset(ngx_http_llmbroker_reader_t *rd,
 
 void
 ngx_http_llmbroker_conf_later(ngx_http_llmbroker_reader_t *rd,
-    ngx_http_llmbroker_yaml_t *v, ngx_uint_t told, const char *what)
+    ngx_http_llmbroker_yaml_t *v)
 {
     ngx_http_llmbroker_conf_path_t  path;
 
-    if (told & rd->told) {
-        return;
-    }
-
-    rd->told |= told;
-
     ngx_http_llmbroker_conf_log(rd, NGX_LOG_WARN,
                                 ngx_http_llmbroker_conf_line(v),
-                                "%V %s",
-                                ngx_http_llmbroker_conf_path(&path, v), what);
+                                "%V has no effect in this version",
+                                ngx_http_llmbroker_conf_path(&path, v));
 }
 
 

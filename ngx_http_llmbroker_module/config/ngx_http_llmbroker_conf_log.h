@@ -20,19 +20,15 @@
 #define NGX_HTTP_LLMBROKER_CONF_PATH  512
 
 
-/* what is told once, however many models have it */
-#define NGX_HTTP_LLMBROKER_TOLD_FALLBACKS     0x01
-#define NGX_HTTP_LLMBROKER_TOLD_DEPLOYMENTS   0x02
-
-
 typedef struct {
     ngx_conf_t                      *cf;
     ngx_http_llmbroker_conf_t       *conf;
 
     ngx_msec_t                       timeout;  /* proxy.timeout */
+    ngx_msec_t                       health_interval; /* of monitoring; 0 */
+    ngx_http_llmbroker_policy_t      policy;   /* proxy's; see conf_policy.h */
     ngx_str_t                        unset;    /* the variable, after a getter
                                                   has returned NGX_DECLINED */
-    ngx_uint_t                       told;
     ngx_uint_t                       strict_env;
 
     /* of ..._conf_upstream.c */
@@ -93,11 +89,11 @@ ngx_int_t ngx_http_llmbroker_conf_unset(ngx_http_llmbroker_reader_t *rd,
     ngx_http_llmbroker_yaml_t *v);
 
 /*
- * Warns 'PATH WHAT', once for each bit of "told" (0: always): for what is
- * switched on but not done by this version.
+ * Warns 'PATH has no effect in this version': for what is switched on but not
+ * done yet.
  */
 void ngx_http_llmbroker_conf_later(ngx_http_llmbroker_reader_t *rd,
-    ngx_http_llmbroker_yaml_t *v, ngx_uint_t told, const char *what);
+    ngx_http_llmbroker_yaml_t *v);
 
 /* Starts a search for what name may have meant; then offer the candidates. */
 void ngx_http_llmbroker_conf_near(ngx_http_llmbroker_conf_near_t *near,

@@ -18,6 +18,13 @@ static ngx_int_t ngx_http_llmbroker_conf_one_model(
     ngx_http_llmbroker_model_t *model);
 static ngx_int_t ngx_http_llmbroker_conf_alias(ngx_http_llmbroker_reader_t *rd,
     ngx_http_llmbroker_yaml_t *v, ngx_http_llmbroker_model_t *model);
+static ngx_int_t ngx_http_llmbroker_conf_model_map(
+    ngx_http_llmbroker_reader_t *rd, ngx_http_llmbroker_yaml_t *v,
+    ngx_uint_t where, ngx_http_llmbroker_settings_t *settings);
+static ngx_int_t ngx_http_llmbroker_conf_model_policy(
+    ngx_http_llmbroker_reader_t *rd, ngx_http_llmbroker_yaml_t *v,
+    ngx_http_llmbroker_settings_t *settings,
+    ngx_http_llmbroker_model_t *model, ngx_str_t *unset);
 static ngx_int_t ngx_http_llmbroker_conf_model_params(
     ngx_http_llmbroker_reader_t *rd, ngx_http_llmbroker_settings_t *settings,
     ngx_http_llmbroker_model_t *model);
@@ -248,16 +255,17 @@ ngx_http_llmbroker_conf_one_model(ngx_http_llmbroker_reader_t *rd,
     settings.timeout = rd->timeout;
     settings.tls_verify = 1;
     settings.weight = 1;
+    settings.policy = rd->policy;
 
-    if (ngx_http_llmbroker_conf_map(rd, v, ngx_http_llmbroker_conf_model_keys,
-                                    NGX_HTTP_LLMBROKER_IN_MODEL, &settings,
-                                    settings.seen)
-        != NGX_OK)
+    if (ngx_http_llmbroker_conf_model_map(rd, v, NGX_HTTP_LLMBROKER_IN_MODEL,
+                                          &settings)
+        != NGX_OK
+        || ngx_http_llmbroker_conf_model_policy(rd, v, &settings, model,
+                                                &unset)
+           != NGX_OK)
     {
         return NGX_ERROR;
     }
-
-    ngx_str_null(&unset);
 
     rc = ngx_http_llmbroker_conf_model_params(rd, &settings, model);
 
@@ -291,6 +299,50 @@ ngx_http_llmbroker_conf_one_model(ngx_http_llmbroker_reader_t *rd,
     model->missing = model->deployments[0].missing;
 
     return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_llmbroker_conf_model_map(ngx_http_llmbroker_reader_t *rd,
+    ngx_http_llmbroker_yaml_t *v, ngx_uint_t where,
+    ngx_http_llmbroker_settings_t *settings)
+{
+    ngx_http_llmbroker_conf_table_t  tables[] = {
+        { ngx_http_llmbroker_conf_model_keys, settings, settings->seen },
+        { ngx_http_llmbroker_conf_policy_keys, &settings->policy,
+          settings->policy_seen },
+        { NULL, NULL, NULL }
+    };
+
+    return ngx_http_llmbroker_conf_tables(rd, v, tables, where);
+}
+
+
+/* unset: the variable that the policy lacks, or empty */
+
+static ngx_int_t
+ngx_http_llmbroker_conf_model_policy(ngx_http_llmbroker_reader_t *rd,
+    ngx_http_llmbroker_yaml_t *v, ngx_http_llmbroker_settings_t *settings,
+    ngx_http_llmbroker_model_t *model, ngx_str_t *unset)
+{
+    ngx_uint_t                       i;
+    ngx_http_llmbroker_conf_seen_t  *seen;
+
+    ngx_str_null(unset);
+
+    seen = settings->policy_seen;
+
+    for (i = 0; i < NGX_HTTP_LLMBROKER_POLICY_KEYS; i++) {
+        if (seen[i].unset.len) {
+            *unset = seen[i].unset;
+            ngx_http_llmbroker_conf_missing(rd, seen[i].value, v, unset);
+            break;
+        }
+    }
+
+    model->policy = settings->policy;
+
+    return ngx_http_llmbroker_conf_policy(rd, v, &model->policy);
 }
 
 
@@ -375,13 +427,6 @@ ngx_http_llmbroker_conf_deployments(ngx_http_llmbroker_reader_t *rd,
                                                "it has no deployments");
     }
 
-    if (n > 1) {
-        ngx_http_llmbroker_conf_later(rd, list,
-                                   NGX_HTTP_LLMBROKER_TOLD_DEPLOYMENTS,
-                                   "has several entries, of which this "
-                                   "version uses one");
-    }
-
     d = ngx_pcalloc(rd->cf->pool, n * sizeof(ngx_http_llmbroker_deployment_t));
     if (d == NULL) {
         return NGX_ERROR;
@@ -400,10 +445,9 @@ ngx_http_llmbroker_conf_deployments(ngx_http_llmbroker_reader_t *rd,
 
         ngx_http_llmbroker_conf_disinherit(v, &merged);
 
-        if (ngx_http_llmbroker_conf_map(rd, v,
-                                        ngx_http_llmbroker_conf_model_keys,
-                                        NGX_HTTP_LLMBROKER_IN_DEPLOYMENT,
-                                        &merged, merged.seen)
+        if (ngx_http_llmbroker_conf_model_map(rd, v,
+                                              NGX_HTTP_LLMBROKER_IN_DEPLOYMENT,
+                                              &merged)
             != NGX_OK)
         {
             return NGX_ERROR;

@@ -8,8 +8,7 @@
 #define _NGX_HTTP_LLMBROKER_CONF_TARGET_H_INCLUDED_
 
 
-#include "config/ngx_http_llmbroker_conf_log.h"
-#include "config/ngx_http_llmbroker_conf_value.h"
+#include "config/ngx_http_llmbroker_conf_policy.h"
 
 
 /* indexes of the first keys of a model; from the base URL on, a provider's */
@@ -59,6 +58,11 @@ typedef struct {
     ngx_http_llmbroker_yaml_t       *capabilities;
 
     ngx_http_llmbroker_conf_seen_t   seen[NGX_HTTP_LLMBROKER_KEYS];
+
+    /* of a model only */
+    ngx_http_llmbroker_policy_t      policy;
+    ngx_http_llmbroker_conf_seen_t   policy_seen[
+                                               NGX_HTTP_LLMBROKER_POLICY_KEYS];
 } ngx_http_llmbroker_settings_t;
 
 

@@ -9,9 +9,14 @@
 #include "config/ngx_http_llmbroker_conf_value.h"
 
 
+static const ngx_http_llmbroker_conf_key_t *ngx_http_llmbroker_conf_find(
+    const ngx_http_llmbroker_conf_key_t *k, ngx_str_t *name);
+static ngx_int_t ngx_http_llmbroker_conf_set(ngx_http_llmbroker_reader_t *rd,
+    ngx_http_llmbroker_yaml_t *v, const ngx_http_llmbroker_conf_key_t *k,
+    ngx_http_llmbroker_conf_table_t *table);
 static ngx_int_t ngx_http_llmbroker_conf_unknown_key(
     ngx_http_llmbroker_reader_t *rd, ngx_http_llmbroker_yaml_t *v,
-    const ngx_http_llmbroker_conf_key_t *keys, ngx_uint_t where);
+    ngx_http_llmbroker_conf_table_t *table, ngx_uint_t where);
 static ngx_int_t ngx_http_llmbroker_conf_typed(
     ngx_http_llmbroker_reader_t *rd, ngx_http_llmbroker_yaml_t *v,
     ngx_str_t *text, const char *expected);
@@ -38,9 +43,22 @@ ngx_http_llmbroker_conf_map(ngx_http_llmbroker_reader_t *rd,
     ngx_http_llmbroker_yaml_t *map, const ngx_http_llmbroker_conf_key_t *keys,
     ngx_uint_t where, void *data, ngx_http_llmbroker_conf_seen_t *seen)
 {
-    ngx_int_t                             rc;
-    ngx_uint_t                            i;
+    ngx_http_llmbroker_conf_table_t  tables[] = {
+        { keys, data, seen },
+        { NULL, NULL, NULL }
+    };
+
+    return ngx_http_llmbroker_conf_tables(rd, map, tables, where);
+}
+
+
+ngx_int_t
+ngx_http_llmbroker_conf_tables(ngx_http_llmbroker_reader_t *rd,
+    ngx_http_llmbroker_yaml_t *map, ngx_http_llmbroker_conf_table_t *tables,
+    ngx_uint_t where)
+{
     ngx_http_llmbroker_yaml_t            *v;
+    ngx_http_llmbroker_conf_table_t      *table;
     const ngx_http_llmbroker_conf_key_t  *k;
 
     if (map->type != NGX_HTTP_LLMBROKER_YAML_MAPPING) {
@@ -49,16 +67,17 @@ ngx_http_llmbroker_conf_map(ngx_http_llmbroker_reader_t *rd,
 
     for (v = map->child; v; v = v->next) {
 
-        for (k = keys; k->name.len; k++) {
-            if (k->name.len == v->key.len
-                && ngx_strncmp(k->name.data, v->key.data, v->key.len) == 0)
-            {
+        k = NULL;
+
+        for (table = tables; table->keys; table++) {
+            k = ngx_http_llmbroker_conf_find(table->keys, &v->key);
+            if (k) {
                 break;
             }
         }
 
-        if (k->name.len == 0) {
-            return ngx_http_llmbroker_conf_unknown_key(rd, v, keys, where);
+        if (k == NULL) {
+            return ngx_http_llmbroker_conf_unknown_key(rd, v, tables, where);
         }
 
         if (!(k->where & where)) {
@@ -70,30 +89,59 @@ ngx_http_llmbroker_conf_map(ngx_http_llmbroker_reader_t *rd,
             continue;
         }
 
-        rc = k->set(rd, v, k, (u_char *) data + k->offset);
-
-        if (rc == NGX_ERROR) {
+        if (ngx_http_llmbroker_conf_set(rd, v, k, table) != NGX_OK) {
             return NGX_ERROR;
         }
+    }
 
-        if (seen == NULL) {
-            if (rc == NGX_DECLINED) {
-                return ngx_http_llmbroker_conf_unset(rd, v);
-            }
+    return NGX_OK;
+}
 
-            continue;
+
+static const ngx_http_llmbroker_conf_key_t *
+ngx_http_llmbroker_conf_find(const ngx_http_llmbroker_conf_key_t *k,
+    ngx_str_t *name)
+{
+    for ( /* void */ ; k->name.len; k++) {
+        if (k->name.len == name->len
+            && ngx_strncmp(k->name.data, name->data, name->len) == 0)
+        {
+            return k;
         }
+    }
 
-        i = k - keys;
+    return NULL;
+}
 
-        seen[i].value = v;
 
-        if (rc == NGX_DECLINED) {
-            seen[i].unset = rd->unset;
+static ngx_int_t
+ngx_http_llmbroker_conf_set(ngx_http_llmbroker_reader_t *rd,
+    ngx_http_llmbroker_yaml_t *v, const ngx_http_llmbroker_conf_key_t *k,
+    ngx_http_llmbroker_conf_table_t *table)
+{
+    ngx_int_t                        rc;
+    ngx_http_llmbroker_conf_seen_t  *seen;
 
-        } else {
-            ngx_str_null(&seen[i].unset);
-        }
+    rc = k->set(rd, v, k, (u_char *) table->data + k->offset);
+
+    if (rc == NGX_ERROR) {
+        return NGX_ERROR;
+    }
+
+    if (table->seen == NULL) {
+        return (rc == NGX_DECLINED) ? ngx_http_llmbroker_conf_unset(rd, v)
+                                    : NGX_OK;
+    }
+
+    seen = &table->seen[k - table->keys];
+
+    seen->value = v;
+
+    if (rc == NGX_DECLINED) {
+        seen->unset = rd->unset;
+
+    } else {
+        ngx_str_null(&seen->unset);
     }
 
     return NGX_OK;
@@ -102,7 +150,7 @@ ngx_http_llmbroker_conf_map(ngx_http_llmbroker_reader_t *rd,
 
 static ngx_int_t
 ngx_http_llmbroker_conf_unknown_key(ngx_http_llmbroker_reader_t *rd,
-    ngx_http_llmbroker_yaml_t *v, const ngx_http_llmbroker_conf_key_t *keys,
+    ngx_http_llmbroker_yaml_t *v, ngx_http_llmbroker_conf_table_t *table,
     ngx_uint_t where)
 {
     ngx_http_llmbroker_conf_near_t        near;
@@ -110,9 +158,11 @@ ngx_http_llmbroker_conf_unknown_key(ngx_http_llmbroker_reader_t *rd,
 
     ngx_http_llmbroker_conf_near(&near, &v->key);
 
-    for (k = keys; k->name.len; k++) {
-        if (k->where & where) {
-            ngx_http_llmbroker_conf_offer(&near, (ngx_str_t *) &k->name);
+    for ( /* void */ ; table->keys; table++) {
+        for (k = table->keys; k->name.len; k++) {
+            if (k->where & where) {
+                ngx_http_llmbroker_conf_offer(&near, (ngx_str_t *) &k->name);
+            }
         }
     }
 
@@ -237,6 +287,7 @@ ngx_http_llmbroker_conf_set_msec(ngx_http_llmbroker_reader_t *rd,
 {
     ngx_msec_t  *msp = field;
 
+    u_char      why[NGX_HTTP_LLMBROKER_CONF_PATH];
     ngx_int_t   rc, ms;
     ngx_str_t   text;
 
@@ -257,12 +308,62 @@ ngx_http_llmbroker_conf_set_msec(ngx_http_llmbroker_reader_t *rd,
         ms = ngx_parse_time(&text, 0);
     }
 
-    if (ms == NGX_ERROR || (ngx_uint_t) ms < k->min) {
+    if (ms == NGX_ERROR || (k->max == 0 && (ngx_uint_t) ms < k->min)) {
         return ngx_http_llmbroker_conf_invalid(rd, v,
                              "expected a time, such as 60, 1.5, 500ms or 2m");
     }
 
+    if (k->max
+        && ((ngx_uint_t) ms < k->min || (ngx_uint_t) ms > k->max))
+    {
+        (void) ngx_sprintf(why, "expected a time from %uims to %uis%Z",
+                           k->min, k->max / 1000);
+
+        return ngx_http_llmbroker_conf_invalid(rd, v, (char *) why);
+    }
+
     *msp = ms;
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_llmbroker_conf_set_percent(ngx_http_llmbroker_reader_t *rd,
+    ngx_http_llmbroker_yaml_t *v, const ngx_http_llmbroker_conf_key_t *k,
+    void *field)
+{
+    ngx_uint_t  *np = field;
+
+    u_char      why[NGX_HTTP_LLMBROKER_CONF_PATH];
+    ngx_int_t   rc, n;
+    ngx_str_t   text;
+
+    (void) ngx_sprintf(why, "expected a percentage from %ui to %ui, "
+                       "such as 50 or 50%%%Z", k->min, k->max);
+
+    if (v->type != NGX_HTTP_LLMBROKER_YAML_SCALAR) {
+        return ngx_http_llmbroker_conf_invalid(rd, v, (char *) why);
+    }
+
+    rc = ngx_http_llmbroker_conf_expand(rd, v, &text);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    if (text.len && text.data[text.len - 1] == '%') {
+        text.len--;
+    }
+
+    n = ngx_atoi(text.data, text.len);
+
+    if (n == NGX_ERROR
+        || (ngx_uint_t) n < k->min || (ngx_uint_t) n > k->max)
+    {
+        return ngx_http_llmbroker_conf_invalid(rd, v, (char *) why);
+    }
+
+    *np = n;
 
     return NGX_OK;
 }
@@ -299,6 +400,57 @@ ngx_http_llmbroker_conf_set_list(ngx_http_llmbroker_reader_t *rd,
     *vp = v;
 
     return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_llmbroker_conf_word(ngx_http_llmbroker_reader_t *rd,
+    ngx_http_llmbroker_yaml_t *v, const char *what, ngx_str_t *words,
+    ngx_uint_t *n)
+{
+    u_char                          *p, *last;
+    u_char                           why[NGX_HTTP_LLMBROKER_CONF_PATH];
+    ngx_int_t                        rc;
+    ngx_str_t                        text;
+    ngx_uint_t                       i;
+    ngx_http_llmbroker_conf_near_t   near;
+
+    rc = ngx_http_llmbroker_conf_str(rd, v, &text);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    ngx_http_llmbroker_conf_near(&near, &text);
+
+    for (i = 0; words[i].len; i++) {
+
+        if (text.len == words[i].len
+            && ngx_memcmp(text.data, words[i].data, text.len) == 0)
+        {
+            *n = i;
+            return NGX_OK;
+        }
+
+        ngx_http_llmbroker_conf_offer(&near, &words[i]);
+    }
+
+    if (near.best) {
+        return ngx_http_llmbroker_conf_unknown(rd, v, what, &near);
+    }
+
+    p = why;
+    last = why + NGX_HTTP_LLMBROKER_CONF_PATH - 1;
+
+    for (i = 0; words[i].len; i++) {
+        p = ngx_slprintf(p, last, "%s%V",
+                         i == 0 ? "expected "
+                                : words[i + 1].len ? ", " : " or ",
+                         &words[i]);
+    }
+
+    *p = '\0';
+
+    return ngx_http_llmbroker_conf_invalid(rd, v, (char *) why);
 }
 
 

@@ -29,7 +29,7 @@ struct ngx_http_llmbroker_conf_key_s {
                                          void *field);
     size_t                           offset;   /* of field */
     ngx_uint_t                       min;      /* of numbers and times */
-    ngx_uint_t                       max;      /* of numbers */
+    ngx_uint_t                       max;      /* of them; 0: none for times */
 };
 
 
@@ -38,6 +38,14 @@ typedef struct {
     ngx_http_llmbroker_yaml_t       *value;    /* NULL: not given, or null */
     ngx_str_t                        unset;    /* variable that is not set */
 } ngx_http_llmbroker_conf_seen_t;
+
+
+/* keys, and where what is found for them goes */
+typedef struct {
+    const ngx_http_llmbroker_conf_key_t  *keys;
+    void                                 *data;
+    ngx_http_llmbroker_conf_seen_t       *seen;     /* or NULL */
+} ngx_http_llmbroker_conf_table_t;
 
 
 /*
@@ -54,13 +62,19 @@ ngx_int_t ngx_http_llmbroker_conf_map(ngx_http_llmbroker_reader_t *rd,
     ngx_http_llmbroker_yaml_t *map, const ngx_http_llmbroker_conf_key_t *keys,
     ngx_uint_t where, void *data, ngx_http_llmbroker_conf_seen_t *seen);
 
+/* The same with several tables; the last one has no keys. */
+ngx_int_t ngx_http_llmbroker_conf_tables(ngx_http_llmbroker_reader_t *rd,
+    ngx_http_llmbroker_yaml_t *map, ngx_http_llmbroker_conf_table_t *tables,
+    ngx_uint_t where);
+
 /*
  * Setters for the tables.  The field is
  *
  *   set_str      ngx_str_t: one line of text, references replaced
  *   set_flag     ngx_uint_t: true, yes, on: 1; false, no, off: 0
  *   set_num      ngx_uint_t, from min to max
- *   set_msec     ngx_msec_t, from min: 60 or 1.5 (seconds), 500ms, 2m, 1h30m
+ *   set_msec     ngx_msec_t, from min to max: 60 or 1.5 (seconds), 500ms, 2m
+ *   set_percent  ngx_uint_t, from min to max: 50 or 50%
  *   set_mapping  ngx_http_llmbroker_yaml_t *
  *   set_list     ngx_http_llmbroker_yaml_t *
  *
@@ -78,12 +92,23 @@ ngx_int_t ngx_http_llmbroker_conf_set_num(ngx_http_llmbroker_reader_t *rd,
 ngx_int_t ngx_http_llmbroker_conf_set_msec(ngx_http_llmbroker_reader_t *rd,
     ngx_http_llmbroker_yaml_t *v, const ngx_http_llmbroker_conf_key_t *k,
     void *field);
+ngx_int_t ngx_http_llmbroker_conf_set_percent(ngx_http_llmbroker_reader_t *rd,
+    ngx_http_llmbroker_yaml_t *v, const ngx_http_llmbroker_conf_key_t *k,
+    void *field);
 ngx_int_t ngx_http_llmbroker_conf_set_mapping(ngx_http_llmbroker_reader_t *rd,
     ngx_http_llmbroker_yaml_t *v, const ngx_http_llmbroker_conf_key_t *k,
     void *field);
 ngx_int_t ngx_http_llmbroker_conf_set_list(ngx_http_llmbroker_reader_t *rd,
     ngx_http_llmbroker_yaml_t *v, const ngx_http_llmbroker_conf_key_t *k,
     void *field);
+
+/*
+ * One of the words, which end with an empty one.  *n: its index.
+ * what: what they are, for messages.  Return: as the setters.
+ */
+ngx_int_t ngx_http_llmbroker_conf_word(ngx_http_llmbroker_reader_t *rd,
+    ngx_http_llmbroker_yaml_t *v, const char *what, ngx_str_t *words,
+    ngx_uint_t *n);
 
 /*
  * One line of text: a string or number in UTF-8 without control characters, as
