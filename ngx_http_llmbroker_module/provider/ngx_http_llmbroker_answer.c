@@ -104,6 +104,7 @@ ngx_http_llmbroker_answer_text(ngx_http_llmbroker_exchange_t *ex,
     if (choice == 0) {
         a = ex->answer;
         a->begun = 1;
+        ex->begun = 1;
 
         ngx_http_llmbroker_answer_str(a, &a->text_head);
         ngx_http_llmbroker_answer_str(a, inner);
@@ -437,6 +438,8 @@ ngx_http_llmbroker_answer_end(ngx_http_llmbroker_exchange_t *ex)
 
     ngx_http_llmbroker_answer_lit(a, "data: [DONE]\n\n");
 
+    ex->begun = 1;
+
     return a->failed ? NGX_ERROR : NGX_OK;
 }
 
@@ -543,6 +546,8 @@ static ngx_int_t
 ngx_http_llmbroker_answer_new_choice(ngx_http_llmbroker_exchange_t *ex,
     ngx_http_llmbroker_answer_t *a)
 {
+    ngx_int_t                            rc;
+    ngx_uint_t                           begun;
     ngx_http_llmbroker_answer_choice_t  *c;
 
     c = ngx_array_push(&a->choices);
@@ -578,8 +583,16 @@ ngx_http_llmbroker_answer_new_choice(ngx_http_llmbroker_exchange_t *ex,
 
     c->points = ngx_http_llmbroker_text_points(&ex->echo);
 
-    return ngx_http_llmbroker_answer_text(ex, a->choices.nelts - 1 - ex->first,
-                                          &ex->echo);
+    /* the prompt is not the provider's answer */
+
+    begun = ex->begun;
+
+    rc = ngx_http_llmbroker_answer_text(ex, a->choices.nelts - 1 - ex->first,
+                                        &ex->echo);
+
+    ex->begun = begun;
+
+    return rc;
 }
 
 

@@ -244,6 +244,7 @@ ngx_http_llmbroker_answer_open(ngx_http_llmbroker_exchange_t *ex, ngx_uint_t n)
 
     a = ex->answer;
     a->begun = 1;
+    ex->begun = 1;
 
     ngx_http_llmbroker_answer_str(a, &a->head);
 
@@ -305,6 +306,7 @@ ngx_int_t
 ngx_http_llmbroker_answer_role(ngx_http_llmbroker_exchange_t *ex,
     ngx_uint_t n, ngx_http_llmbroker_answer_choice_t *c, const char *content)
 {
+    ngx_uint_t                    begun;
     ngx_http_llmbroker_answer_t  *a;
 
     if (c->role || ex->call != NGX_HTTP_LLMBROKER_CHAT) {
@@ -314,7 +316,14 @@ ngx_http_llmbroker_answer_role(ngx_http_llmbroker_exchange_t *ex,
     a = ex->answer;
     c->role = 1;
 
+    /* a role alone tells the client nothing */
+
+    begun = ex->begun;
+
     ngx_http_llmbroker_answer_open(ex, n);
+
+    ex->begun = begun;
+
     ngx_http_llmbroker_answer_lit(a, "\"role\":\"assistant\",\"content\":");
     ngx_http_llmbroker_answer_put(a, content, ngx_strlen(content));
     ngx_http_llmbroker_answer_lit(a, ",\"refusal\":null");

@@ -46,6 +46,8 @@ static ngx_int_t ngx_http_llmbroker_openai_no_choices(
 static ngx_int_t ngx_http_llmbroker_openai_chunk(
     ngx_http_llmbroker_exchange_t *ex, ngx_http_llmbroker_openai_t *o,
     ngx_str_t *data);
+static void ngx_http_llmbroker_openai_begin(ngx_http_llmbroker_exchange_t *ex,
+    ngx_http_llmbroker_openai_t *o);
 static ngx_int_t ngx_http_llmbroker_openai_parse(
     ngx_http_llmbroker_exchange_t *ex, ngx_str_t *data,
     ngx_http_llmbroker_json_t **root);
@@ -252,6 +254,7 @@ ngx_http_llmbroker_openai_response(ngx_http_llmbroker_exchange_t *ex,
     }
 
     if (ex->stream) {
+        ex->begun = 1;
         return ngx_http_llmbroker_openai_stream(ex, o, root);
     }
 
@@ -430,8 +433,13 @@ ngx_http_llmbroker_openai_event(ngx_http_llmbroker_exchange_t *ex,
             rc = ngx_http_llmbroker_openai_owed_usage(ex, o);
         }
 
+        if (rc == NGX_OK) {
+            ngx_http_llmbroker_openai_begin(ex, o);
+            return NGX_DONE;
+        }
+
         if (rc != NGX_DONE) {
-            return (rc == NGX_OK) ? NGX_DONE : rc;
+            return rc;
         }
 
     } else if (ex->call == NGX_HTTP_LLMBROKER_EMBEDDINGS) {
@@ -485,6 +493,7 @@ ngx_http_llmbroker_openai_done(ngx_http_llmbroker_exchange_t *ex,
         return NGX_ERROR;
     }
 
+    ex->begun = 1;
     ex->done = 1;
 
     return NGX_DONE;
@@ -562,6 +571,8 @@ ngx_http_llmbroker_openai_chunk(ngx_http_llmbroker_exchange_t *ex,
         }
     }
 
+    ngx_http_llmbroker_openai_begin(ex, o);
+
     if (o->changes == 0) {
         return NGX_DONE;
     }
@@ -573,6 +584,16 @@ ngx_http_llmbroker_openai_chunk(ngx_http_llmbroker_exchange_t *ex,
     }
 
     return ngx_http_llmbroker_out_copy(ex->out, "\n\n", 2);
+}
+
+
+static void
+ngx_http_llmbroker_openai_begin(ngx_http_llmbroker_exchange_t *ex,
+    ngx_http_llmbroker_openai_t *o)
+{
+    if ((o->seen & NGX_HTTP_LLMBROKER_OPENAI_SAID) || o->ended) {
+        ex->begun = 1;
+    }
 }
 
 

@@ -59,6 +59,10 @@
 
 #define NGX_HTTP_LLMBROKER_OPENAI_ODD        0x00400000
 
+/* of a choice of a chunk: a piece of the answer */
+
+#define NGX_HTTP_LLMBROKER_OPENAI_SAID       0x00800000
+
 
 #define NGX_HTTP_LLMBROKER_OPENAI_TOP        0x0000001f
 #define NGX_HTTP_LLMBROKER_OPENAI_CHOICE     0x003fff00

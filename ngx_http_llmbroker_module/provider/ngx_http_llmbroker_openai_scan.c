@@ -67,6 +67,8 @@ static ngx_uint_t ngx_http_llmbroker_openai_finish(
 static ngx_uint_t ngx_http_llmbroker_openai_piece(
     ngx_http_llmbroker_openai_t *o, ngx_http_llmbroker_scan_level_t *level,
     ngx_str_t *text);
+static ngx_uint_t ngx_http_llmbroker_openai_said(
+    ngx_http_llmbroker_scan_level_t *level, ngx_str_t *text);
 static void ngx_http_llmbroker_openai_end_call(
     ngx_http_llmbroker_exchange_t *ex, ngx_http_llmbroker_openai_t *o);
 static ngx_uint_t ngx_http_llmbroker_openai_call(
@@ -219,6 +221,12 @@ ngx_http_llmbroker_openai_value(ngx_http_llmbroker_scan_t *s,
             break;
 
         default:
+            if (level[depth].type != NGX_HTTP_LLMBROKER_JSON_NULL
+                && ngx_http_llmbroker_openai_key(&level[3], "delta"))
+            {
+                o->seen |= NGX_HTTP_LLMBROKER_OPENAI_SAID;
+            }
+
             if (!ngx_http_llmbroker_openai_key(&level[4], "tool_calls")) {
                 break;
             }
@@ -476,7 +484,8 @@ ngx_http_llmbroker_openai_member(ngx_http_llmbroker_exchange_t *ex,
         if (!ngx_http_llmbroker_openai_chat(ex)
             && ngx_http_llmbroker_openai_key(level, "text"))
         {
-            return NGX_HTTP_LLMBROKER_OPENAI_PIECE;
+            return NGX_HTTP_LLMBROKER_OPENAI_PIECE
+                   | ngx_http_llmbroker_openai_said(level, text);
         }
 
         return 0;
@@ -548,12 +557,15 @@ static ngx_uint_t
 ngx_http_llmbroker_openai_piece(ngx_http_llmbroker_openai_t *o,
     ngx_http_llmbroker_scan_level_t *level, ngx_str_t *text)
 {
+    ngx_uint_t  said;
+
     if (ngx_http_llmbroker_openai_key(level, "content")) {
 
         if (level->type == NGX_HTTP_LLMBROKER_JSON_STRING
             || level->type == NGX_HTTP_LLMBROKER_JSON_NULL)
         {
-            return NGX_HTTP_LLMBROKER_OPENAI_CONTENT;
+            return NGX_HTTP_LLMBROKER_OPENAI_CONTENT
+                   | ngx_http_llmbroker_openai_said(level, text);
         }
 
         return NGX_HTTP_LLMBROKER_OPENAI_ODD;
@@ -577,21 +589,48 @@ ngx_http_llmbroker_openai_piece(ngx_http_llmbroker_openai_t *o,
         return NGX_HTTP_LLMBROKER_OPENAI_ODD;
     }
 
+    said = ngx_http_llmbroker_openai_said(level, text);
+
     if (level->type != NGX_HTTP_LLMBROKER_JSON_STRING) {
-        return 0;
+        return said;
     }
 
     if (ngx_http_llmbroker_openai_key(level, "reasoning_content")) {
-        return NGX_HTTP_LLMBROKER_OPENAI_REASONING;
+        return NGX_HTTP_LLMBROKER_OPENAI_REASONING | said;
     }
 
-    if (ngx_http_llmbroker_openai_key(level, "reasoning")
-        && (text->data == NULL || text->len > 2))
-    {
-        return NGX_HTTP_LLMBROKER_OPENAI_THOUGHT;
+    if (said && ngx_http_llmbroker_openai_key(level, "reasoning")) {
+        return NGX_HTTP_LLMBROKER_OPENAI_THOUGHT | said;
     }
 
-    return 0;
+    return said;
+}
+
+
+/* a scalar that is not empty; what is in a container tells by itself */
+
+static ngx_uint_t
+ngx_http_llmbroker_openai_said(ngx_http_llmbroker_scan_level_t *level,
+    ngx_str_t *text)
+{
+    switch (level->type) {
+
+    case NGX_HTTP_LLMBROKER_JSON_STRING:
+        if (text->data && text->len == 2) {
+            return 0;
+        }
+
+        return NGX_HTTP_LLMBROKER_OPENAI_SAID;
+
+    case NGX_HTTP_LLMBROKER_JSON_BOOL:
+        return text->len == 4 ? NGX_HTTP_LLMBROKER_OPENAI_SAID : 0;
+
+    case NGX_HTTP_LLMBROKER_JSON_NUMBER:
+        return NGX_HTTP_LLMBROKER_OPENAI_SAID;
+
+    default:
+        return 0;
+    }
 }
 
 

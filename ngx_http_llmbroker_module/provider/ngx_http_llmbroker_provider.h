@@ -179,6 +179,15 @@ struct ngx_http_llmbroker_exchange_s {
 
     unsigned                             flat:1;   /* check(): response()
                                                       needs no tree */
+
+    /*
+     * Of a stream: a piece of the answer was written, or is in the event that
+     * is passed on: text, reasoning, a refusal, a tool call, the reason for
+     * which a choice ended.  A role, usage or a comment is none, so that until
+     * then another provider can still be asked.
+     */
+    unsigned                             begun:1;
+
     unsigned                             done:1;   /* the answer is complete:
                                                       what follows is noise */
     void                                *answer;   /* of ..._answer.c */
