@@ -91,6 +91,14 @@ ngx_http_llmbroker_mock_claude_answer(ngx_http_llmbroker_mock_ctx_t *ctx)
         ngx_http_llmbroker_mock_printf(&ctx->head, "{\"input_tokens\":%ui}",
                                        ctx->prompt_words);
 
+    } else if (ctx->call == NGX_HTTP_LLMBROKER_MOCK_MODELS) {
+        ngx_http_llmbroker_mock_printf(&ctx->head,
+                      "{\"data\":[{\"type\":\"model\",\"id\":\"mock-model\","
+                      "\"display_name\":\"Mock\","
+                      "\"created_at\":\"2023-11-14T22:13:20Z\"}],"
+                      "\"has_more\":false,\"first_id\":\"mock-model\","
+                      "\"last_id\":\"mock-model\"}");
+
     } else {
         ngx_http_llmbroker_mock_printf(&ctx->head,
                       "{\"id\":\"msg_mock\",\"type\":\"message\","

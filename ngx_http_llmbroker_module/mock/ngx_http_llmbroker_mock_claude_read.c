@@ -123,6 +123,10 @@ ngx_http_llmbroker_mock_claude_read(ngx_http_llmbroker_mock_ctx_t *ctx)
                                       "anthropic-version: header is required");
     }
 
+    if (ctx->call == NGX_HTTP_LLMBROKER_MOCK_MODELS) {
+        return NGX_OK;
+    }
+
     for (i = 0; steps[i]; i++) {
         rc = steps[i](ctx);
         if (rc != NGX_OK) {

@@ -167,6 +167,10 @@ ngx_http_llmbroker_mock_gemini_read(ngx_http_llmbroker_mock_ctx_t *ctx)
                                "Method doesn't allow unregistered callers.");
     }
 
+    if (ctx->call == NGX_HTTP_LLMBROKER_MOCK_MODELS) {
+        return NGX_OK;
+    }
+
     ctx->stream = ngx_http_llmbroker_mock_gemini_streams(ctx);
 
     if (ctx->stream
@@ -768,6 +772,22 @@ ngx_http_llmbroker_mock_gemini_answer(ngx_http_llmbroker_mock_ctx_t *ctx)
     f = &ctx->frame;
     head = &ctx->head;
     tail = &ctx->tail;
+
+    if (ctx->call == NGX_HTTP_LLMBROKER_MOCK_MODELS) {
+        ngx_http_llmbroker_mock_printf(head,
+                      "{\"models\":[{\"name\":\"models/mock-model\","
+                      "\"displayName\":\"Mock\","
+                      "\"supportedGenerationMethods\":"
+                      "[\"generateContent\"]}]}");
+
+        if (head->failed) {
+            return NGX_ERROR;
+        }
+
+        f->before = ngx_http_llmbroker_mock_str(head);
+
+        return NGX_OK;
+    }
 
     for (i = 0; i < ctx->ntexts; i++) {
         ctx->texts[i].sent = ctx->texts[i].length;

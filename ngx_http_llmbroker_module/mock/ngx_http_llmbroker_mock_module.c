@@ -36,6 +36,8 @@ typedef struct {
 static ngx_int_t ngx_http_llmbroker_mock_handler(ngx_http_request_t *r);
 static ngx_int_t ngx_http_llmbroker_mock_route(
     ngx_http_llmbroker_mock_ctx_t *ctx);
+static void ngx_http_llmbroker_mock_route_models(
+    ngx_http_llmbroker_mock_ctx_t *ctx);
 static ngx_int_t ngx_http_llmbroker_mock_read_headers(
     ngx_http_llmbroker_mock_ctx_t *ctx);
 static ngx_int_t ngx_http_llmbroker_mock_read_header(
@@ -342,6 +344,10 @@ ngx_http_llmbroker_mock_route(ngx_http_llmbroker_mock_ctx_t *ctx)
             ctx->dialect = route->dialect;
             ctx->call = route->call;
 
+            if (ctx->call == NGX_HTTP_LLMBROKER_MOCK_MODELS) {
+                ngx_http_llmbroker_mock_route_models(ctx);
+            }
+
             if (r->method == route->method) {
                 return NGX_OK;
             }
@@ -375,6 +381,20 @@ ngx_http_llmbroker_mock_route(ngx_http_llmbroker_mock_ctx_t *ctx)
     return ngx_http_llmbroker_mock_refuse(ctx, 404, "unknown_url", NULL,
                                           "Invalid URL (%V %V)",
                                           &r->method_name, uri);
+}
+
+
+/* several dialects have a list there: the headers tell whose is wanted */
+
+static void
+ngx_http_llmbroker_mock_route_models(ngx_http_llmbroker_mock_ctx_t *ctx)
+{
+    if (ctx->version.len) {
+        ctx->dialect = &ngx_http_llmbroker_mock_claude;
+
+    } else if (ctx->goog_key.len) {
+        ctx->dialect = &ngx_http_llmbroker_mock_gemini;
+    }
 }
 
 

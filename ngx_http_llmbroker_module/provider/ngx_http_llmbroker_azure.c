@@ -20,6 +20,8 @@
 
 static ngx_int_t ngx_http_llmbroker_azure_base(ngx_pool_t *pool,
     ngx_http_llmbroker_target_t *target, ngx_str_t *version);
+static ngx_int_t ngx_http_llmbroker_azure_models(ngx_pool_t *pool,
+    ngx_http_llmbroker_target_t *target, ngx_str_t *version);
 static ngx_int_t ngx_http_llmbroker_azure_query(ngx_pool_t *pool,
     ngx_str_t *path, ngx_str_t *version);
 static ngx_int_t ngx_http_llmbroker_azure_headers(ngx_pool_t *pool,
@@ -50,6 +52,10 @@ ngx_http_llmbroker_azure_configure(ngx_pool_t *pool,
 
     if (rc == NGX_OK) {
         rc = ngx_http_llmbroker_azure_headers(pool, target);
+    }
+
+    if (rc == NGX_OK) {
+        rc = ngx_http_llmbroker_azure_models(pool, target, &version);
     }
 
     if (rc != NGX_OK || version.len == 0) {
@@ -152,6 +158,45 @@ ngx_http_llmbroker_azure_base(ngx_pool_t *pool,
     target->base_path.len = p - target->base_path.data;
 
     return NGX_OK;
+}
+
+
+/* of a resource, which names the models themselves and not deployments */
+
+static ngx_int_t
+ngx_http_llmbroker_azure_models(ngx_pool_t *pool,
+    ngx_http_llmbroker_target_t *target, ngx_str_t *version)
+{
+    u_char     *p;
+    size_t      len;
+    ngx_str_t  *base;
+
+    base = &target->base_path;
+    len = base->len;
+
+    target->models_other = 1;
+
+    if (ngx_http_llmbroker_azure_ends(base, "/models")) {
+        ngx_str_null(&target->models_path);
+        return NGX_OK;
+    }
+
+    p = ngx_strnstr(base->data, NGX_HTTP_LLMBROKER_AZURE_DEPLOYMENTS, len);
+
+    if (p) {
+        len = p - base->data;
+    }
+
+    if (ngx_http_llmbroker_target_models(pool, target, len, "/models")
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    return version->len ? ngx_http_llmbroker_azure_query(pool,
+                                                         &target->models_path,
+                                                         version)
+                        : NGX_OK;
 }
 
 

@@ -189,6 +189,13 @@ ngx_http_llmbroker_claude_configure(ngx_pool_t *pool,
         return NGX_ERROR;
     }
 
+    if (ngx_http_llmbroker_target_models(pool, target, target->base_path.len,
+                                         "/models?limit=1000")
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
     if (ngx_http_llmbroker_target_headers(pool, target, "x-api-key: ",
                                           "anthropic-version: 2023-06-01"
                                           CRLF)

@@ -104,6 +104,15 @@ ngx_http_llmbroker_gemini_configure(ngx_pool_t *pool,
         }
     }
 
+    if (!project
+        && ngx_http_llmbroker_target_models(pool, target,
+                                            target->base_path.len,
+                                            "/models?pageSize=1000")
+           != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
     auth = project ? "Authorization: Bearer " : "x-goog-api-key: ";
 
     if (ngx_http_llmbroker_target_headers(pool, target, auth, "") != NGX_OK) {

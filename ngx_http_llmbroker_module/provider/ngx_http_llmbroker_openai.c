@@ -116,6 +116,13 @@ ngx_http_llmbroker_openai_configure(ngx_pool_t *pool,
         return NGX_ERROR;
     }
 
+    if (ngx_http_llmbroker_target_models(pool, target, target->base_path.len,
+                                         "/models")
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
     if (ngx_http_llmbroker_target_headers(pool, target,
                                           "Authorization: Bearer ", "")
         != NGX_OK)

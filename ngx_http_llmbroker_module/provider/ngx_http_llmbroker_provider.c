@@ -128,6 +128,27 @@ ngx_http_llmbroker_target_headers(ngx_pool_t *pool,
 
 
 ngx_int_t
+ngx_http_llmbroker_target_models(ngx_pool_t *pool,
+    ngx_http_llmbroker_target_t *target, size_t len, const char *path)
+{
+    u_char  *p;
+
+    p = ngx_pnalloc(pool, len + ngx_strlen(path));
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    target->models_path.data = p;
+    target->models_path.len = len + ngx_strlen(path);
+
+    p = ngx_cpymem(p, target->base_path.data, len);
+    ngx_memcpy(p, path, ngx_strlen(path));
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
 ngx_http_llmbroker_target_model(ngx_pool_t *pool,
     ngx_http_llmbroker_target_t *target)
 {

@@ -46,8 +46,9 @@ typedef struct ngx_http_llmbroker_provider_s  ngx_http_llmbroker_provider_t;
 
 /*
  * What is asked of and known about one address, made at configuration time.
- * "paths", "headers", "inner_model", "abilities" and "why" are the dialect's
- * to fill (ngx_http_llmbroker_dialect_t.configure), the rest is given to it.
+ * "paths", "headers", "models_path", "inner_model", "abilities" and "why" are
+ * the dialect's to fill (ngx_http_llmbroker_dialect_t.configure), the rest is
+ * given to it.
  */
 typedef struct {
     const ngx_http_llmbroker_dialect_t  *dialect;
@@ -83,6 +84,10 @@ typedef struct {
      */
     ngx_str_t                            headers[2];
 
+    /* path and query of a GET, with headers[0], for the provider's list of its
+       models; empty: it has none */
+    ngx_str_t                            models_path;
+
     /* model as the inside of a JSON string */
     ngx_str_t                            inner_model;
 
@@ -90,6 +95,8 @@ typedef struct {
                                                       be asked for the usage:
                                                       "stream_options" is
                                                       refused */
+    unsigned                             models_other:1; /* "model" is not
+                                                      a name of that list */
 
     void                                *abilities; /* the dialect's own */
 
@@ -376,7 +383,8 @@ const ngx_http_llmbroker_dialect_t *ngx_http_llmbroker_provider_dialect(
 /*
  * For configure(): a call's path, the same buffered and streamed, and the
  * header lines, made of name and key when there is a key and of "more" (may
- * be empty), the same too; and the model's JSON form.
+ * be empty), the same too; the path of the list of models, behind the first
+ * "len" bytes of the base path; and the model's JSON form.
  * Return: NGX_OK, NGX_ERROR.
  */
 ngx_int_t ngx_http_llmbroker_target_path(ngx_pool_t *pool,
@@ -384,6 +392,8 @@ ngx_int_t ngx_http_llmbroker_target_path(ngx_pool_t *pool,
     const char *path);
 ngx_int_t ngx_http_llmbroker_target_headers(ngx_pool_t *pool,
     ngx_http_llmbroker_target_t *target, const char *name, const char *more);
+ngx_int_t ngx_http_llmbroker_target_models(ngx_pool_t *pool,
+    ngx_http_llmbroker_target_t *target, size_t len, const char *path);
 ngx_int_t ngx_http_llmbroker_target_model(ngx_pool_t *pool,
     ngx_http_llmbroker_target_t *target);
 

@@ -17,6 +17,8 @@
     "/services/embeddings/text-embedding/text-embedding"
 
 
+static ngx_int_t ngx_http_llmbroker_qwen_models(ngx_pool_t *pool,
+    ngx_http_llmbroker_target_t *target);
 static ngx_int_t ngx_http_llmbroker_qwen_headers(ngx_pool_t *pool,
     ngx_http_llmbroker_target_t *target);
 static ngx_int_t ngx_http_llmbroker_qwen_abilities(ngx_pool_t *pool,
@@ -72,6 +74,7 @@ ngx_http_llmbroker_qwen_configure(ngx_pool_t *pool,
                                           NGX_HTTP_LLMBROKER_EMBEDDINGS,
                                           NGX_HTTP_LLMBROKER_QWEN_EMBED)
            != NGX_OK
+        || ngx_http_llmbroker_qwen_models(pool, target) != NGX_OK
         || ngx_http_llmbroker_qwen_headers(pool, target) != NGX_OK)
     {
         return NGX_ERROR;
@@ -83,6 +86,31 @@ ngx_http_llmbroker_qwen_configure(ngx_pool_t *pool,
     }
 
     return ngx_http_llmbroker_target_model(pool, target);
+}
+
+
+/* the compatible interface of the same host has a list, with the same key */
+
+static ngx_int_t
+ngx_http_llmbroker_qwen_models(ngx_pool_t *pool,
+    ngx_http_llmbroker_target_t *target)
+{
+    size_t      len;
+    ngx_str_t  *base;
+
+    static const u_char  suffix[] = "/api/v1";
+
+    base = &target->base_path;
+    len = sizeof(suffix) - 1;
+
+    if (base->len < len
+        || ngx_memcmp(base->data + base->len - len, suffix, len) != 0)
+    {
+        return NGX_OK;
+    }
+
+    return ngx_http_llmbroker_target_models(pool, target, base->len - len,
+                                            "/compatible-mode/v1/models");
 }
 
 
