@@ -337,7 +337,9 @@ ngx_http_llmbroker_conf_sections(ngx_http_llmbroker_reader_t *rd,
         return NGX_ERROR;
     }
 
-    ngx_http_llmbroker_conf_policy_init(rd);
+    if (ngx_http_llmbroker_conf_policy_init(rd) != NGX_OK) {
+        return NGX_ERROR;
+    }
 
     if (sections.proxy
         && ngx_http_llmbroker_conf_proxy(rd, sections.proxy, &settings)

@@ -164,6 +164,7 @@ typedef struct {
     unsigned                         auth:1;      /* client keys are needed */
     unsigned                         any_origin:1;
 
+    ngx_array_t                      affinities;  /* for conf_variables() */
     ngx_array_t                      client_keys; /* client_key_t */
     ngx_array_t                      origins;     /* ngx_str_t */
 } ngx_http_llmbroker_conf_t;
@@ -181,6 +182,15 @@ typedef struct {
  */
 ngx_http_llmbroker_conf_t *ngx_http_llmbroker_conf_read(ngx_conf_t *cf,
     ngx_str_t *name);
+
+/*
+ * Checks that nginx has the variables that the file names; as soon as nginx
+ * knows them all, after the http block.
+ *
+ * Return: NGX_OK; NGX_ERROR, logged as by ..._conf_read().
+ */
+ngx_int_t ngx_http_llmbroker_conf_variables(ngx_conf_t *cf,
+    ngx_http_llmbroker_conf_t *conf);
 
 /* The model of an alias, exact match; NULL when there is none. */
 ngx_http_llmbroker_model_t *ngx_http_llmbroker_conf_model(

@@ -27,6 +27,13 @@ typedef struct {
 } ngx_http_llmbroker_conf_pair_t;
 
 
+/* a variable and the first value that names it */
+typedef struct {
+    ngx_int_t                        index;
+    ngx_http_llmbroker_yaml_t       *value;
+} ngx_http_llmbroker_conf_affinity_t;
+
+
 static ngx_int_t ngx_http_llmbroker_conf_set_strategy(
     ngx_http_llmbroker_reader_t *rd, ngx_http_llmbroker_yaml_t *v,
     const ngx_http_llmbroker_conf_key_t *k, void *field);
@@ -42,9 +49,12 @@ static ngx_int_t ngx_http_llmbroker_conf_set_ejected(
 static ngx_int_t ngx_http_llmbroker_conf_set_affinity(
     ngx_http_llmbroker_reader_t *rd, ngx_http_llmbroker_yaml_t *v,
     const ngx_http_llmbroker_conf_key_t *k, void *field);
-static ngx_int_t ngx_http_llmbroker_conf_variable(
+static ngx_int_t ngx_http_llmbroker_conf_affinity(
     ngx_http_llmbroker_reader_t *rd, ngx_http_llmbroker_yaml_t *v,
     ngx_http_llmbroker_policy_t *policy, ngx_str_t *name);
+static ngx_uint_t ngx_http_llmbroker_conf_known(
+    ngx_http_core_main_conf_t *cmcf, ngx_str_t *name,
+    ngx_http_llmbroker_conf_near_t *near);
 static ngx_int_t ngx_http_llmbroker_conf_set_hedge(
     ngx_http_llmbroker_reader_t *rd, ngx_http_llmbroker_yaml_t *v,
     const ngx_http_llmbroker_conf_key_t *k, void *field);
@@ -253,7 +263,7 @@ static const ngx_http_llmbroker_conf_key_t
 };
 
 
-void
+ngx_int_t
 ngx_http_llmbroker_conf_policy_init(ngx_http_llmbroker_reader_t *rd)
 {
     ngx_http_llmbroker_policy_t  *policy;
@@ -295,6 +305,11 @@ ngx_http_llmbroker_conf_policy_init(ngx_http_llmbroker_reader_t *rd)
 
     policy->health_interval = rd->health_interval;
     policy->health_timeout = NGX_CONF_UNSET_MSEC;
+
+    /* read once more when the http block is complete */
+
+    return ngx_array_init(&rd->conf->affinities, rd->cf->temp_pool, 4,
+                          sizeof(ngx_http_llmbroker_conf_affinity_t));
 }
 
 
@@ -429,7 +444,7 @@ ngx_http_llmbroker_conf_set_affinity(ngx_http_llmbroker_reader_t *rd,
         text.len--;
         text.data++;
 
-        return ngx_http_llmbroker_conf_variable(rd, v, policy, &text);
+        return ngx_http_llmbroker_conf_affinity(rd, v, policy, &text);
     }
 
     if (text.len == 4 && ngx_strncmp(text.data, "none", 4) == 0) {
@@ -447,15 +462,16 @@ ngx_http_llmbroker_conf_set_affinity(ngx_http_llmbroker_reader_t *rd,
 }
 
 
-/* nginx refuses a variable that it does not know when it knows them all */
-
 static ngx_int_t
-ngx_http_llmbroker_conf_variable(ngx_http_llmbroker_reader_t *rd,
+ngx_http_llmbroker_conf_affinity(ngx_http_llmbroker_reader_t *rd,
     ngx_http_llmbroker_yaml_t *v, ngx_http_llmbroker_policy_t *policy,
     ngx_str_t *name)
 {
-    u_char  ch;
-    size_t  i;
+    u_char                               ch;
+    size_t                               i;
+    ngx_uint_t                           n;
+    ngx_array_t                         *affinities;
+    ngx_http_llmbroker_conf_affinity_t  *affinity;
 
     for (i = 0; i < name->len; i++) {
         ch = ngx_tolower(name->data[i]);
@@ -470,15 +486,112 @@ ngx_http_llmbroker_conf_variable(ngx_http_llmbroker_reader_t *rd,
                       "expected one variable, such as $http_x_session_id");
     }
 
+    policy->affinity = NGX_HTTP_LLMBROKER_AFFINITY_VARIABLE;
     policy->affinity_index = ngx_http_get_variable_index(rd->cf, name);
 
     if (policy->affinity_index == NGX_ERROR) {
         return NGX_ERROR;
     }
 
-    policy->affinity = NGX_HTTP_LLMBROKER_AFFINITY_VARIABLE;
+    affinities = &rd->conf->affinities;
+    affinity = affinities->elts;
+
+    for (n = 0; n < affinities->nelts; n++) {
+        if (affinity[n].index == policy->affinity_index) {
+            return NGX_OK;
+        }
+    }
+
+    affinity = ngx_array_push(affinities);
+    if (affinity == NULL) {
+        return NGX_ERROR;
+    }
+
+    affinity->index = policy->affinity_index;
+    affinity->value = v;
 
     return NGX_OK;
+}
+
+
+/* nginx would tell neither the file nor the line */
+
+ngx_int_t
+ngx_http_llmbroker_conf_variables(ngx_conf_t *cf,
+    ngx_http_llmbroker_conf_t *conf)
+{
+    ngx_str_t                           *name;
+    ngx_uint_t                           i;
+    ngx_http_variable_t                 *v;
+    ngx_http_core_main_conf_t           *cmcf;
+    ngx_http_llmbroker_reader_t          rd;
+    ngx_http_llmbroker_conf_near_t       near;
+    ngx_http_llmbroker_conf_affinity_t  *affinity;
+
+    cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);
+
+    v = cmcf->variables.elts;
+    affinity = conf->affinities.elts;
+
+    for (i = 0; i < conf->affinities.nelts; i++) {
+
+        name = &v[affinity[i].index].name;
+
+        if (ngx_http_llmbroker_conf_known(cmcf, name, &near)) {
+            continue;
+        }
+
+        ngx_memzero(&rd, sizeof(ngx_http_llmbroker_reader_t));
+
+        rd.cf = cf;
+        rd.conf = conf;
+
+        return ngx_http_llmbroker_conf_unknown(&rd, affinity[i].value,
+                                               "variable", &near);
+    }
+
+    return NGX_OK;
+}
+
+
+/* near: when it is not known, what it may have meant */
+
+static ngx_uint_t
+ngx_http_llmbroker_conf_known(ngx_http_core_main_conf_t *cmcf, ngx_str_t *name,
+    ngx_http_llmbroker_conf_near_t *near)
+{
+    ngx_uint_t            i;
+    ngx_hash_key_t       *key;
+    ngx_http_variable_t  *prefix;
+
+    prefix = cmcf->prefix_variables.elts;
+
+    for (i = 0; i < cmcf->prefix_variables.nelts; i++) {
+        if (name->len >= prefix[i].name.len
+            && ngx_strncmp(name->data, prefix[i].name.data, prefix[i].name.len)
+               == 0)
+        {
+            return 1;
+        }
+    }
+
+    key = cmcf->variables_keys->keys.elts;
+
+    for (i = 0; i < cmcf->variables_keys->keys.nelts; i++) {
+        if (name->len == key[i].key.len
+            && ngx_strncmp(name->data, key[i].key.data, name->len) == 0)
+        {
+            return 1;
+        }
+    }
+
+    ngx_http_llmbroker_conf_near(near, name);
+
+    for (i = 0; i < cmcf->variables_keys->keys.nelts; i++) {
+        ngx_http_llmbroker_conf_offer(near, &key[i].key);
+    }
+
+    return 0;
 }
 
 
@@ -564,6 +677,10 @@ ngx_http_llmbroker_conf_set_health(ngx_http_llmbroker_reader_t *rd,
 
     path = seen[NGX_HTTP_LLMBROKER_CONF_HEALTH_PATH].value;
     model = seen[NGX_HTTP_LLMBROKER_CONF_HEALTH_MODEL].value;
+
+    if (model && policy->health_model.len == 0) {
+        return ngx_http_llmbroker_conf_invalid(rd, model, "expected a name");
+    }
 
     if (path && model) {
         return ngx_http_llmbroker_conf_invalid(rd, v,

@@ -25,9 +25,9 @@ extern const ngx_http_llmbroker_conf_key_t
 
 /*
  * Sets rd->policy to the defaults; what depends on other keys is left at
- * NGX_CONF_UNSET_MSEC.
+ * NGX_CONF_UNSET_MSEC.  Return: NGX_OK, NGX_ERROR.
  */
-void ngx_http_llmbroker_conf_policy_init(ngx_http_llmbroker_reader_t *rd);
+ngx_int_t ngx_http_llmbroker_conf_policy_init(ngx_http_llmbroker_reader_t *rd);
 
 /*
  * Completes a policy that has been read, and checks that its values agree.
