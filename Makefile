@@ -235,7 +235,7 @@ test: deps-build deps-run deps-test build ## build and run every test (BUILD=asa
 	@OBJS=$(OBJS) WORK=$(WORK) NGINX_BINARY=$(TEST_NGINX) BUILD=$(BUILD) \
 	    JOBS=$(TEST_JOBS) perl t/run.pl $(or $(TEST), \
 	    $(UNIT_TESTS) $(UNIT_FUZZ) $(sort $(wildcard t/*.t)) \
-	    t/clients/run.sh t/conformance/selftest.sh)
+	    t/faults/run.sh t/clients/run.sh t/conformance/selftest.sh)
 
 
 bench: deps-build deps-run deps-bench build ## CPU per request against proxy_pass, and memory (QUICK=1 is shorter)
