@@ -11,6 +11,8 @@
 #include "module/ngx_http_llmbroker_module.h"
 
 
+static ngx_int_t ngx_http_llmbroker_init_process(ngx_cycle_t *cycle);
+static void ngx_http_llmbroker_exit_process(ngx_cycle_t *cycle);
 static ngx_int_t ngx_http_llmbroker_postconfiguration(ngx_conf_t *cf);
 static void *ngx_http_llmbroker_create_main_conf(ngx_conf_t *cf);
 static char *ngx_http_llmbroker_init_main_conf(ngx_conf_t *cf, void *conf);
@@ -84,13 +86,51 @@ ngx_module_t  ngx_http_llmbroker_module = {
     NGX_HTTP_MODULE,                       /* module type */
     NULL,                                  /* init master */
     NULL,                                  /* init module */
-    NULL,                                  /* init process */
+    ngx_http_llmbroker_init_process,       /* init process */
     NULL,                                  /* init thread */
     NULL,                                  /* exit thread */
-    NULL,                                  /* exit process */
+    ngx_http_llmbroker_exit_process,       /* exit process */
     NULL,                                  /* exit master */
     NGX_MODULE_V1_PADDING
 };
+
+
+static ngx_int_t
+ngx_http_llmbroker_init_process(ngx_cycle_t *cycle)
+{
+    ngx_http_llmbroker_main_conf_t  *mcf;
+
+    /* not those that only look after a cache */
+
+    if (ngx_process != NGX_PROCESS_WORKER
+        && ngx_process != NGX_PROCESS_SINGLE)
+    {
+        return NGX_OK;
+    }
+
+    mcf = ngx_http_cycle_get_module_main_conf(cycle,
+                                              ngx_http_llmbroker_module);
+
+    if (mcf && mcf->zone) {
+        ngx_http_llmbroker_state_process(mcf->zone);
+    }
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_http_llmbroker_exit_process(ngx_cycle_t *cycle)
+{
+    ngx_http_llmbroker_main_conf_t  *mcf;
+
+    mcf = ngx_http_cycle_get_module_main_conf(cycle,
+                                              ngx_http_llmbroker_module);
+
+    if (mcf && mcf->zone) {
+        ngx_http_llmbroker_state_process_exit(mcf->zone);
+    }
+}
 
 
 static ngx_int_t
@@ -184,6 +224,7 @@ ngx_http_llmbroker_init_main_conf(ngx_conf_t *cf, void *conf)
 
     mcf->zone->init = ngx_http_llmbroker_init_zone;
     mcf->zone->data = mcf;
+    mcf->cycle = cf->cycle;
     mcf->created = ngx_time();
 
     mcf->shared.states = ngx_pcalloc(cf->pool,
@@ -202,6 +243,7 @@ ngx_http_llmbroker_init_zone(ngx_shm_zone_t *zone, void *data)
 {
     ngx_str_t                         name;
     ngx_uint_t                        i, j;
+    ngx_core_conf_t                  *ccf;
     ngx_http_llmbroker_model_t       *model;
     ngx_http_llmbroker_state_t       *state;
     ngx_http_llmbroker_main_conf_t   *mcf;
@@ -210,7 +252,12 @@ ngx_http_llmbroker_init_zone(ngx_shm_zone_t *zone, void *data)
 
     mcf = zone->data;
 
-    if (ngx_http_llmbroker_state_init(zone, data) != NGX_OK) {
+    ccf = (ngx_core_conf_t *) ngx_get_conf(mcf->cycle->conf_ctx,
+                                           ngx_core_module);
+
+    if (ngx_http_llmbroker_state_init(zone, data, ccf->worker_processes)
+        != NGX_OK)
+    {
         return NGX_ERROR;
     }
 

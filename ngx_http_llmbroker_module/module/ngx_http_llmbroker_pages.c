@@ -10,6 +10,7 @@
 
 #include "module/ngx_http_llmbroker_module.h"
 #include "request/ngx_http_llmbroker_send.h"
+#include "state/ngx_http_llmbroker_breaker.h"
 
 
 typedef enum {
@@ -17,7 +18,7 @@ typedef enum {
     NGX_HTTP_LLMBROKER_IS_DOWN,
     NGX_HTTP_LLMBROKER_UNRESOLVED,
     NGX_HTTP_LLMBROKER_UNAVAILABLE
-} ngx_http_llmbroker_health_e;
+} ngx_http_llmbroker_status_e;
 
 
 static ngx_int_t ngx_http_llmbroker_page_text(ngx_http_request_t *r,
@@ -35,9 +36,11 @@ static ngx_int_t ngx_http_llmbroker_page_health(ngx_http_request_t *r);
 static void ngx_http_llmbroker_write_health(
     ngx_http_llmbroker_json_writer_t *w, ngx_http_llmbroker_model_t *model,
     ngx_http_llmbroker_shared_t *shared);
+static void ngx_http_llmbroker_write_state(
+    ngx_http_llmbroker_json_writer_t *w, ngx_http_llmbroker_state_t *state);
 static ngx_uint_t ngx_http_llmbroker_model_health(
     ngx_http_llmbroker_model_t *model, ngx_http_llmbroker_shared_t *shared);
-static ngx_http_llmbroker_health_e ngx_http_llmbroker_deployment_health(
+static ngx_http_llmbroker_status_e ngx_http_llmbroker_deployment_status(
     ngx_http_llmbroker_deployment_t *d, ngx_http_llmbroker_shared_t *shared);
 
 
@@ -58,13 +61,22 @@ ngx_http_llmbroker_embed(ngx_http_llmbroker_docs, "docs.html");
 ngx_http_llmbroker_embed(ngx_http_llmbroker_openapi, "openapi.json");
 
 
-/* in the order of ngx_http_llmbroker_health_e */
+/* in the order of ngx_http_llmbroker_status_e */
 
-static const char  *ngx_http_llmbroker_health[] = {
+static const char  *ngx_http_llmbroker_statuses[] = {
     "up",
     "down",
     "unresolved",
     "unavailable"
+};
+
+
+/* in the order of ngx_http_llmbroker_breaker_e */
+
+static const char  *ngx_http_llmbroker_breakers[] = {
+    "closed",
+    "open",
+    "half_open"
 };
 
 
@@ -350,7 +362,7 @@ ngx_http_llmbroker_write_health(ngx_http_llmbroker_json_writer_t *w,
     ngx_http_llmbroker_model_t *model, ngx_http_llmbroker_shared_t *shared)
 {
     ngx_uint_t                        i, available;
-    ngx_http_llmbroker_health_e       health;
+    ngx_http_llmbroker_status_e       status;
     ngx_http_llmbroker_deployment_t  *d;
 
     d = model->deployments;
@@ -371,7 +383,7 @@ ngx_http_llmbroker_write_health(ngx_http_llmbroker_json_writer_t *w,
     ngx_http_llmbroker_json_open_array(w);
 
     for (i = 0; i < model->ndeployments; i++) {
-        health = ngx_http_llmbroker_deployment_health(&d[i], shared);
+        status = ngx_http_llmbroker_deployment_status(&d[i], shared);
 
         ngx_http_llmbroker_json_open(w);
         ngx_http_llmbroker_json_key(w, "provider");
@@ -381,12 +393,52 @@ ngx_http_llmbroker_write_health(ngx_http_llmbroker_json_writer_t *w,
         ngx_http_llmbroker_json_key(w, "endpoint");
         ngx_http_llmbroker_json_str(w, &d[i].base_url);
         ngx_http_llmbroker_json_key(w, "status");
-        ngx_http_llmbroker_json_text(w, ngx_http_llmbroker_health[health]);
+        ngx_http_llmbroker_json_text(w, ngx_http_llmbroker_statuses[status]);
+
+        if (status != NGX_HTTP_LLMBROKER_UNAVAILABLE) {
+            ngx_http_llmbroker_write_state(w, shared->states[d[i].slot]);
+        }
+
         ngx_http_llmbroker_json_close(w);
     }
 
     ngx_http_llmbroker_json_close_array(w);
     ngx_http_llmbroker_json_close(w);
+}
+
+
+/* times are told in seconds, rounded up */
+
+static void
+ngx_http_llmbroker_write_state(ngx_http_llmbroker_json_writer_t *w,
+    ngx_http_llmbroker_state_t *state)
+{
+    ngx_msec_t  msec;
+
+    ngx_http_llmbroker_json_key(w, "breaker");
+    ngx_http_llmbroker_json_text(w, ngx_http_llmbroker_breakers[
+                       ngx_http_llmbroker_breaker(state, ngx_current_msec)]);
+
+    msec = ngx_http_llmbroker_breaker_wait(state, ngx_current_msec);
+
+    if (msec) {
+        ngx_http_llmbroker_json_key(w, "retry_in");
+        ngx_http_llmbroker_json_number(w, (msec + 999) / 1000);
+    }
+
+    msec = ngx_http_llmbroker_state_cooling(state, ngx_current_msec);
+
+    if (msec) {
+        ngx_http_llmbroker_json_key(w, "cooling");
+        ngx_http_llmbroker_json_number(w, (msec + 999) / 1000);
+    }
+
+    ngx_http_llmbroker_json_key(w, "failures");
+    ngx_http_llmbroker_json_number(w,
+                                 ngx_http_llmbroker_breaker_failures(state));
+    ngx_http_llmbroker_json_key(w, "in_flight");
+    ngx_http_llmbroker_json_number(w,
+                                  ngx_http_llmbroker_state_in_flight(state));
 }
 
 
@@ -402,7 +454,7 @@ ngx_http_llmbroker_model_health(ngx_http_llmbroker_model_t *model,
     d = model->deployments;
 
     for (i = 0; i < model->ndeployments; i++) {
-        if (ngx_http_llmbroker_deployment_health(&d[i], shared)
+        if (ngx_http_llmbroker_deployment_status(&d[i], shared)
             == NGX_HTTP_LLMBROKER_UP)
         {
             return 1;
@@ -413,8 +465,8 @@ ngx_http_llmbroker_model_health(ngx_http_llmbroker_model_t *model,
 }
 
 
-static ngx_http_llmbroker_health_e
-ngx_http_llmbroker_deployment_health(ngx_http_llmbroker_deployment_t *d,
+static ngx_http_llmbroker_status_e
+ngx_http_llmbroker_deployment_status(ngx_http_llmbroker_deployment_t *d,
     ngx_http_llmbroker_shared_t *shared)
 {
     ngx_http_llmbroker_state_t  *state;
@@ -425,7 +477,12 @@ ngx_http_llmbroker_deployment_health(ngx_http_llmbroker_deployment_t *d,
 
     state = shared->states[d->slot];
 
-    if (state->failures >= NGX_HTTP_LLMBROKER_DOWN) {
+    /* half open is not down: without a request nothing would close it */
+
+    if (ngx_http_llmbroker_breaker(state, ngx_current_msec)
+        == NGX_HTTP_LLMBROKER_BREAKER_OPEN
+        || ngx_http_llmbroker_state_down(state, ngx_current_msec) != 0)
+    {
         return NGX_HTTP_LLMBROKER_IS_DOWN;
     }
 

@@ -12,6 +12,7 @@
 #include "request/ngx_http_llmbroker_dry_run.h"
 #include "request/ngx_http_llmbroker_request.h"
 #include "request/ngx_http_llmbroker_send.h"
+#include "state/ngx_http_llmbroker_breaker.h"
 
 
 static ngx_int_t ngx_http_llmbroker_request_model(
@@ -756,15 +757,25 @@ ngx_http_llmbroker_request_answer(ngx_http_llmbroker_attempt_t *at)
 static void
 ngx_http_llmbroker_request_note(ngx_http_llmbroker_ctx_t *ctx, ngx_int_t rc)
 {
-    ngx_uint_t                        failed;
+    ngx_int_t                         probe;
+    ngx_http_llmbroker_note_e         note;
+    ngx_http_llmbroker_state_t       *state;
     ngx_http_llmbroker_deployment_t  *deployment;
 
     deployment = ctx->attempt->deployment;
+    state = ctx->shared->states[deployment->slot];
 
-    failed = (rc == NGX_DECLINED && ctx->error.status >= 500);
+    note = (rc == NGX_DECLINED && ctx->error.status >= 500)
+               ? NGX_HTTP_LLMBROKER_NOTE_FAILURE
+               : NGX_HTTP_LLMBROKER_NOTE_SUCCESS;
 
-    ngx_http_llmbroker_state_note(ctx->shared->states[deployment->slot],
-                                  failed);
+    /* the first call that ends behind an ejection is its probe */
+
+    probe = ngx_http_llmbroker_breaker_take(state, ngx_current_msec, 1000);
+
+    (void) ngx_http_llmbroker_breaker_note(state, &ctx->model->policy.breaker,
+                                           ngx_current_msec, note,
+                                           probe == NGX_DONE);
 }
 
 

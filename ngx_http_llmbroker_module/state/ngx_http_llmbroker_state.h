@@ -2,6 +2,10 @@
 /*
  * Shared memory: what all workers know about each deployment.  It survives a
  * reload; a deployment is found again by its name, wherever the file lists it.
+ *
+ * There is no lock: each word changes by itself.  A worker that is killed
+ * leaves calls in flight and maybe a probe behind; they lie in a row of its
+ * own, which the worker that follows it clears.
  */
 
 
@@ -12,26 +16,60 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 
+#include "state/ngx_http_llmbroker_word.h"
 
-/* this many failures in a row, and /health calls a deployment down */
-#define NGX_HTTP_LLMBROKER_DOWN  3
+
+#define NGX_HTTP_LLMBROKER_MAX_ROWS     64
+#define NGX_HTTP_LLMBROKER_NO_ROW       127
+#define NGX_HTTP_LLMBROKER_BUCKETS      6
+
+
+typedef enum {
+    NGX_HTTP_LLMBROKER_HEALTH_UNKNOWN = 0,
+    NGX_HTTP_LLMBROKER_HEALTH_UP,
+    NGX_HTTP_LLMBROKER_HEALTH_DOWN
+} ngx_http_llmbroker_health_e;
 
 
 typedef struct ngx_http_llmbroker_state_s  ngx_http_llmbroker_state_t;
 
+/*
+ * Three cache lines and, elsewhere, a word in each process's row.  The first
+ * line is read by each call and written when something happens, the second is
+ * written once in a part of the breaker's window and on failures, the third by
+ * each call.
+ */
 struct ngx_http_llmbroker_state_s {
-    ngx_str_node_t                   name;
-    ngx_atomic_t                     failures;  /* in a row */
-    ngx_atomic_t                     answered;  /* at least once */
-    u_char                           text[1];   /* of name */
+    ngx_rbtree_node_t                node;       /* key: half of the hash */
+    ngx_http_llmbroker_word_t        breaker;    /* ..._breaker.c */
+    ngx_http_llmbroker_word_t        health;     /* until, health: 2 bits */
+    ngx_http_llmbroker_word_t        cool;       /* until */
+
+    ngx_http_llmbroker_word_t       *rows;       /* row r: rows[r * stride] */
+    ngx_http_llmbroker_word_t        buckets[NGX_HTTP_LLMBROKER_BUCKETS];
+    uint32_t                         generation; /* newest that names it */
+    uint16_t                         stride;
+    u_char                           nrows;
+    volatile u_char                  answered;
+
+    uint64_t                         hash;       /* the other half */
+    ngx_http_llmbroker_word_t        failures;   /* ever */
+    ngx_http_llmbroker_word_t        last;       /* failure, ngx_time() */
+    ngx_http_llmbroker_word_t        latency;    /* ..._load.c */
+    volatile uint32_t                turn;
+    volatile uint32_t                debt;       /* of hedges, in percent */
+    uint64_t                         spare[3];
 };
 
 
 /*
  * Prepares a zone's memory, or takes over that of the cycle before; for the
- * zone's init callback.  Return: NGX_OK, NGX_ERROR.
+ * zone's init callback.  What an other version of this module left there is
+ * not touched.  workers: how many processes will use new memory at a time.
+ * Return: NGX_OK, NGX_ERROR.
  */
-ngx_int_t ngx_http_llmbroker_state_init(ngx_shm_zone_t *zone, void *old);
+ngx_int_t ngx_http_llmbroker_state_init(ngx_shm_zone_t *zone, void *old,
+    ngx_uint_t workers);
 
 /*
  * The state kept under a name, created when there is none.  Before workers
@@ -40,9 +78,93 @@ ngx_int_t ngx_http_llmbroker_state_init(ngx_shm_zone_t *zone, void *old);
 ngx_http_llmbroker_state_t *ngx_http_llmbroker_state_get(
     ngx_shm_zone_t *zone, ngx_str_t *name);
 
-/* Notes how a call ended: "failed" by the deployment's fault, or not. */
-void ngx_http_llmbroker_state_note(ngx_http_llmbroker_state_t *state,
-    ngx_uint_t failed);
+/*
+ * A process begins: it takes a row, after rows of processes that have died
+ * were cleared.  When there is none, it counts in somebody else's.
+ */
+void ngx_http_llmbroker_state_process(ngx_shm_zone_t *zone);
+
+/* A process ends in good order: what it still has in flight is taken off. */
+void ngx_http_llmbroker_state_process_exit(ngx_shm_zone_t *zone);
+
+/*
+ * Clears the rows of processes that have died and that nobody followed: old
+ * ones behind a reload.  To be called now and then.
+ */
+void ngx_http_llmbroker_state_reap(ngx_shm_zone_t *zone);
+
+/* The process's row, for what must not outlive it, or ..._NO_ROW. */
+ngx_uint_t ngx_http_llmbroker_state_row(void);
+
+/* A call begins. */
+void ngx_http_llmbroker_state_begin(ngx_http_llmbroker_state_t *state);
+
+/* A call that began has ended. */
+void ngx_http_llmbroker_state_end(ngx_http_llmbroker_state_t *state);
+
+/* Calls in flight in all processes. */
+ngx_uint_t ngx_http_llmbroker_state_in_flight(
+    ngx_http_llmbroker_state_t *state);
+
+/* Counts one call that has ended, by success or by the deployment's fault. */
+void ngx_http_llmbroker_state_count(ngx_http_llmbroker_state_t *state);
+
+/* What ..._state_count() was called for, modulo 2 ** 32. */
+uint32_t ngx_http_llmbroker_state_counted(ngx_http_llmbroker_state_t *state);
+
+/*
+ * Keeps later requests away where there is a better deployment (429, a dead
+ * key), for msec from now.  Never shortens what was said before.
+ */
+void ngx_http_llmbroker_state_cool(ngx_http_llmbroker_state_t *state,
+    ngx_msec_t now, ngx_msec_t msec);
+
+/* Msec that are left of it; 0: none. */
+ngx_msec_t ngx_http_llmbroker_state_cooling(ngx_http_llmbroker_state_t *state,
+    ngx_msec_t now);
+
+/*
+ * What a health check has found.  DOWN ejects the deployment for ttl msec at
+ * most, since a checker that died must not eject for ever; UP ends that and an
+ * open breaker.  Return: NGX_DONE when by this call the deployment is ejected
+ * or is no longer, to be logged; else NGX_OK.
+ */
+ngx_int_t ngx_http_llmbroker_state_set_health(
+    ngx_http_llmbroker_state_t *state, ngx_http_llmbroker_health_e health,
+    ngx_msec_t now, ngx_msec_t ttl);
+
+/* What a health check has found, UNKNOWN when that is too old. */
+ngx_http_llmbroker_health_e ngx_http_llmbroker_state_health(
+    ngx_http_llmbroker_state_t *state, ngx_msec_t now);
+
+/* Msec for which a health check keeps calls away; 0: it does not. */
+ngx_msec_t ngx_http_llmbroker_state_down(ngx_http_llmbroker_state_t *state,
+    ngx_msec_t now);
+
+/* Notes the time to the first token, in msec, for a peak EWMA. */
+void ngx_http_llmbroker_state_latency(ngx_http_llmbroker_state_t *state,
+    ngx_msec_t now, ngx_msec_t sample);
+
+/*
+ * The peak EWMA in msec, which decays (tau 10 s) while nothing is noted.
+ * Return: at least 1; 0: not known, or long ago.
+ */
+ngx_msec_t ngx_http_llmbroker_state_ewma(ngx_http_llmbroker_state_t *state,
+    ngx_msec_t now);
+
+/* The counter of a round robin.  Return: the value before. */
+ngx_uint_t ngx_http_llmbroker_state_turn(ngx_http_llmbroker_state_t *state);
+
+/* A request came: it earns a share (percent) of a hedged call. */
+void ngx_http_llmbroker_state_hedge_earn(ngx_http_llmbroker_state_t *state,
+    ngx_uint_t share);
+
+/*
+ * Takes a hedged call off what was earned; ten are given in advance.
+ * Return: NGX_OK; NGX_DECLINED: too many already.
+ */
+ngx_int_t ngx_http_llmbroker_state_hedge_spend(
+    ngx_http_llmbroker_state_t *state);
 
 
 #endif /* _NGX_HTTP_LLMBROKER_STATE_H_INCLUDED_ */
