@@ -118,6 +118,7 @@ typedef struct {
 } ngx_http_llmbroker_deployment_t;
 
 
+typedef struct ngx_http_llmbroker_tier_s   ngx_http_llmbroker_tier_t;
 typedef struct ngx_http_llmbroker_model_s  ngx_http_llmbroker_model_t;
 
 struct ngx_http_llmbroker_model_s {
@@ -126,6 +127,9 @@ struct ngx_http_llmbroker_model_s {
 
     ngx_uint_t                       ndeployments;
     ngx_http_llmbroker_deployment_t *deployments; /* at least one */
+    ngx_uint_t                       ntiers;
+    ngx_http_llmbroker_tier_t       *tiers;       /* of usable deployments, by
+                                                     rising priority */
     ngx_array_t                      fallbacks;   /* of model_t * */
     ngx_http_llmbroker_policy_t      policy;
 

@@ -7,6 +7,7 @@
 #include "config/ngx_http_llmbroker_conf_model.h"
 #include "config/ngx_http_llmbroker_conf_params.h"
 #include "config/ngx_http_llmbroker_conf_target.h"
+#include "config/ngx_http_llmbroker_conf_tier.h"
 #include "config/ngx_http_llmbroker_conf_upstream.h"
 
 
@@ -290,13 +291,13 @@ ngx_http_llmbroker_conf_one_model(ngx_http_llmbroker_reader_t *rd,
         }
     }
 
-    for (i = 0; i < model->ndeployments; i++) {
-        if (model->deployments[i].missing.len == 0) {
-            return NGX_OK;
-        }
+    if (ngx_http_llmbroker_conf_tiers(rd->cf->pool, model) != NGX_OK) {
+        return NGX_ERROR;
     }
 
-    model->missing = model->deployments[0].missing;
+    if (model->ntiers == 0) {
+        model->missing = model->deployments[0].missing;
+    }
 
     return NGX_OK;
 }
