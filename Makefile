@@ -227,6 +227,9 @@ $(UNIT)/test_%: $(UNIT)/test_%.o $(UNIT_OBJS)
 $(UNIT)/fuzz_%: $(UNIT)/fuzz_%.o $(UNIT)/replay.o $(UNIT_OBJS)
 	@$(CC) $(SANITIZE) -o $@ $^ $(UNIT_LIBS)
 
+$(UNIT)/test_conf_policy: $(patsubst %,$(UNIT)/ngx_http_llmbroker_conf_%.o, \
+		env log policy value)
+
 .PRECIOUS: $(UNIT)/%.o
 
 -include $(wildcard $(UNIT)/*.d)

@@ -626,6 +626,90 @@ ngx_strlcasestrn(u_char *s1, u_char *last, u_char *s2, size_t n)
 }
 
 
+u_char *
+ngx_strcasestrn(u_char *s1, char *s2, size_t n)
+{
+    return ngx_strlcasestrn(s1, s1 + ngx_strlen(s1), (u_char *) s2, n);
+}
+
+
+void
+ngx_explicit_memzero(void *buf, size_t n)
+{
+    ngx_memzero(buf, n);
+    ngx_memory_barrier();
+}
+
+
+u_char *
+ngx_strerror(ngx_err_t err, u_char *errstr, size_t size)
+{
+    return ngx_cpystrn(errstr, (u_char *) strerror(err), size);
+}
+
+
+/* of nginx's units those of a day and less, each after a larger one */
+
+ngx_int_t
+ngx_parse_time(ngx_str_t *line, ngx_uint_t is_sec)
+{
+    u_char      *p, *last, *start;
+    size_t       len;
+    ngx_int_t    n, total;
+    ngx_uint_t   i, next;
+
+    static const struct {
+        const char  *name;
+        ngx_int_t    msec;
+    } units[] = {
+        { "d", 86400000 },
+        { "h", 3600000 },
+        { "m", 60000 },
+        { "s", 1000 },
+        { "ms", 1 },
+        { "", 1000 }
+    };
+
+    p = line->data;
+    last = p + line->len;
+    total = 0;
+    next = 0;
+
+    do {
+        for (start = p; p < last && *p >= '0' && *p <= '9'; p++) {
+            /* void */
+        }
+
+        n = ngx_atoi(start, p - start);
+
+        for (len = 0; p + len < last && p[len] >= 'a'; len++) { /* void */ }
+
+        for (i = next; i < 6; i++) {
+            if (ngx_strlen(units[i].name) == len
+                && ngx_memcmp(p, units[i].name, len) == 0)
+            {
+                break;
+            }
+        }
+
+        if (n == NGX_ERROR || i == 6 || n > 1000000000) {
+            return NGX_ERROR;
+        }
+
+        p += len;
+        total += n * units[i].msec;
+        next = i + 1;
+
+    } while (p < last && next < 6);
+
+    if (p != last) {
+        return NGX_ERROR;
+    }
+
+    return is_sec ? total / 1000 : total;
+}
+
+
 ngx_int_t
 ngx_memn2cmp(u_char *s1, u_char *s2, size_t n1, size_t n2)
 {
