@@ -19,6 +19,7 @@
 #include "request/ngx_http_llmbroker_body.h"
 #include "request/ngx_http_llmbroker_edit.h"
 #include "request/ngx_http_llmbroker_error.h"
+#include "request/ngx_http_llmbroker_router.h"
 
 
 extern ngx_module_t  ngx_http_llmbroker_module;
@@ -35,7 +36,7 @@ typedef struct {
 
 
 /* the module's context in a main request */
-typedef struct {
+struct ngx_http_llmbroker_ctx_s {
     ngx_http_request_t              *request;
     ngx_http_llmbroker_shared_t     *shared;
 
@@ -43,6 +44,7 @@ typedef struct {
     ngx_http_llmbroker_body_t        body;
     ngx_http_llmbroker_model_t      *model;
     ngx_str_t                        model_name;  /* as the client wrote it */
+    ngx_http_llmbroker_route_t       route;
 
     ngx_http_llmbroker_attempt_t    *attempt;     /* the newest, or NULL */
     ngx_uint_t                       attempts;
@@ -70,7 +72,7 @@ typedef struct {
     unsigned                         answering:1; /* the response is ours */
     unsigned                         refused:1;   /* refusal is sent */
     unsigned                         early:1;     /* read before access */
-} ngx_http_llmbroker_ctx_t;
+};
 
 
 /*
