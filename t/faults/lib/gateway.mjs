@@ -40,7 +40,8 @@ const complaint = /\[(alert|crit|emerg)\]|Sanitizer|runtime error:|exited on s/;
  *   models    { alias: {...} } of the YAML file, or "yaml", its text
  *   proxy     {...} of the YAML file
  *   workers   their number, 1
- *   main, events, http, server, location   more lines of nginx.conf
+ *   main, http, server, location   more lines of nginx.conf
+ *   connections   of a worker, 4096
  *   listen    more words of the listen directive: "http2", "ssl"
  *   files     { name: content } beside nginx.conf
  *   env       of the process
@@ -178,15 +179,19 @@ export class Gateway {
     }
 
 
-    /* applies the files as they are now; returns when new workers serve */
+    /* applies the files as they are now; returns when only new workers serve */
 
     async reload() {
-        const before = this.workers();
+        const old = this.serving();
 
         this.process.kill('SIGHUP');
 
-        await eventually('workers of the new configuration', () =>
-            this.workers().some((pid) => !before.includes(pid)), 10000, 5);
+        await eventually('workers of the new configuration', () => {
+            const serving = this.serving();
+
+            return serving.length > 0
+                   && serving.every((pid) => !old.includes(pid));
+        }, 10000, 5);
     }
 
 
@@ -217,13 +222,20 @@ export class Gateway {
     workers() {
         const { pid } = this.process;
 
-        try {
-            return fs.readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8')
-                .split(' ').filter(Boolean).map(Number);
+        return contents(`/proc/${pid}/task/${pid}/children`)
+            .split(' ').filter(Boolean).map(Number);
+    }
 
-        } catch {
-            return [];
-        }
+
+    /* those that take new connections, by what they call themselves */
+
+    serving() {
+        return this.workers().filter((pid) => {
+            const title = contents(`/proc/${pid}/cmdline`);
+
+            return title.startsWith('nginx: worker process')
+                   && !title.includes('shutting down');
+        });
     }
 
 
@@ -234,12 +246,15 @@ export class Gateway {
     }
 
 
-    /* bytes of a process: what it has now, and the most it has ever had */
+    /*
+     * Bytes of a process: what it has now, and the most it has ever had;
+     * nothing of one that has just gone.
+     */
 
     memory(pid = this.worker) {
-        const status = fs.readFileSync(`/proc/${pid}/status`, 'utf8');
-        const [, rss] = status.match(/VmRSS:\s+(\d+)/);
-        const [, peak] = status.match(/VmHWM:\s+(\d+)/);
+        const status = contents(`/proc/${pid}/status`);
+        const [, rss] = status.match(/VmRSS:\s+(\d+)/) || [0, 0];
+        const [, peak] = status.match(/VmHWM:\s+(\d+)/) || [0, 0];
 
         return { rss: rss * 1024, peak: peak * 1024 };
     }
@@ -274,7 +289,8 @@ export class Gateway {
 
     entries() {
         return fs.readFileSync(this.#file('logs/access.log'), 'utf8')
-            .split('\n').filter(Boolean).map((line) => JSON.parse(line));
+            .split('\n').filter(Boolean).map((line) => JSON.parse(line))
+            .map((entry) => ({ ...entry, status: Number(entry.status) }));
     }
 
 
@@ -286,6 +302,11 @@ export class Gateway {
     }
 
 
+    read(name) {
+        return fs.readFileSync(this.#file(name), 'utf8');
+    }
+
+
     yaml(text) {
         fs.writeFileSync(this.#file('llmbroker.yaml'), text);
     }
@@ -294,7 +315,8 @@ export class Gateway {
     /* writes the files, of which options may be changed before a reload() */
 
     write() {
-        const { models, proxy, workers, main = '', events = '', http = '',
+        const { models, proxy, workers, main = '', connections = 4096,
+                http = '',
                 server = '', location = '', listen = '',
                 files = {} } = this.options;
         const user = process.getuid() === 0 ? 'user root;' : '';
@@ -315,15 +337,14 @@ pid logs/nginx.pid;
 ${main}
 
 events {
-    worker_connections 4096;
-    ${events}
+    worker_connections ${connections};
 }
 
 http {
     llmbroker_config llmbroker.yaml;
 
     log_format faults escape=json
-        '{"id":"$http_x_test","status":$status,"time":$request_time,'
+        '{"id":"$http_x_test","status":"$status","time":$request_time,'
         '"uri":"$request_uri","bytes":$body_bytes_sent,'
         '"model":"$llmbroker_model","provider":"$llmbroker_provider",'
         '"upstream_model":"$llmbroker_upstream_model",'
@@ -371,6 +392,18 @@ http {
 
     #remove() {
         fs.rmSync(this.work, { recursive: true, force: true });
+    }
+}
+
+
+/* of a file of /proc, which may be gone */
+
+function contents(file) {
+    try {
+        return fs.readFileSync(file, 'utf8');
+
+    } catch {
+        return '';
     }
 }
 

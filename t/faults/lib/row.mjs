@@ -10,8 +10,8 @@ import { Provider } from './provider.mjs';
 
 
 /*
- * A row of the fault matrix.  What it starts is stopped when it has ended, and
- * a complaint in nginx's log is a failure.
+ * A row of the fault matrix.  What it starts is stopped when it has ended, also
+ * when its time is over, and a complaint in nginx's log is a failure.
  */
 
 class Row {
@@ -77,16 +77,25 @@ export function row(name, options, fn) {
         options = {};
     }
 
-    nodeTest(name, { timeout: 60000, ...options }, async (t) => {
+    const { within = 45000, ...more } = options;
+
+    nodeTest(name, more, async () => {
         const one = new Row();
-        let failure;
+        let failure, timer;
+
+        const late = new Promise((_, reject) => {
+            timer = setTimeout(() => reject(new Error(`not done in ${within} `
+                                                      + 'ms')), within);
+        });
 
         try {
-            await fn(one, t);
+            await Promise.race([fn(one), late]);
 
         } catch (e) {
             failure = e;
         }
+
+        clearTimeout(timer);
 
         const failures = await one.stop();
 
