@@ -381,3 +381,33 @@ models:
 --- response_body_like: LLMBROKER_TEST_UNSET.*"code":"model_not_available"
 --- error_log
 variable "LLMBROKER_TEST_UNSET" is not set, models.m is not available in
+
+
+
+=== TEST 24: strict_env holds for what is not used as well
+--- user_files
+>>> llmbroker.yaml
+models:
+  m: {provider: openai, base_url: "http://127.0.0.1:1/v1"}
+server:
+  host: ${LLMBROKER_TEST_UNSET}
+proxy:
+  strict_env: true
+--- must_die
+--- error_log
+variable "LLMBROKER_TEST_UNSET" for server.host is not set in
+llmbroker.yaml:4
+
+
+
+=== TEST 25: without it that is left out
+--- user_files
+>>> llmbroker.yaml
+models:
+  m: {provider: openai, base_url: "http://127.0.0.1:1/v1"}
+server:
+  host: ${LLMBROKER_TEST_UNSET}
+--- request
+GET /v1/models
+--- no_error_log
+LLMBROKER_TEST_UNSET

@@ -97,8 +97,8 @@ GET /v1/models
 qr/\[(?:notice|warn)\] \d+#\d+: (?:"server"|monitoring|proxy|variable).* in /
 --- grep_error_log_out eval
 [
-    qr/\A\[notice\] \S+ "server" and "logging" are not used: nginx has "listen", "error_log" and "access_log" for them in 
-\[warn\] \S+ monitoring\.enable_metrics has no effect in this version in 
+    qr/\A\[warn\] \S+ monitoring\.enable_metrics has no effect in this version in 
+\[notice\] \S+ "server" and "logging" are not used: nginx has "listen", "error_log" and "access_log" for them in 
 \[warn\] \S+ variable "ANTHROPIC_API_KEY" is not set, models\.claude-3-opus is not available in 
 \z/
 ]

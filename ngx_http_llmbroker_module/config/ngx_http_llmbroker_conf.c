@@ -333,11 +333,12 @@ ngx_http_llmbroker_conf_sections(ngx_http_llmbroker_reader_t *rd,
 
     /* monitoring first: its interval is the policy's default */
 
-    if (ngx_http_llmbroker_conf_foreign(rd, &sections, &settings) != NGX_OK) {
-        return NGX_ERROR;
-    }
-
-    if (ngx_http_llmbroker_conf_policy_init(rd) != NGX_OK) {
+    if ((sections.monitoring
+         && ngx_http_llmbroker_conf_monitoring(rd, sections.monitoring,
+                                               &settings)
+            != NGX_OK)
+        || ngx_http_llmbroker_conf_policy_init(rd) != NGX_OK)
+    {
         return NGX_ERROR;
     }
 
@@ -353,6 +354,10 @@ ngx_http_llmbroker_conf_sections(ngx_http_llmbroker_reader_t *rd,
     conf->dry_run = settings.dry_run;
     conf->drain_timeout = settings.drain_timeout;
     rd->timeout = settings.timeout;
+
+    if (ngx_http_llmbroker_conf_foreign(rd, &sections, &settings) != NGX_OK) {
+        return NGX_ERROR;
+    }
 
     if (sections.security
         && ngx_http_llmbroker_conf_security(rd, sections.security) != NGX_OK)
@@ -450,12 +455,7 @@ ngx_http_llmbroker_conf_foreign(ngx_http_llmbroker_reader_t *rd,
                                     "\"access_log\" for them");
     }
 
-    if (sections->monitoring == NULL) {
-        return NGX_OK;
-    }
-
-    return ngx_http_llmbroker_conf_monitoring(rd, sections->monitoring,
-                                              settings);
+    return NGX_OK;
 }
 
 
