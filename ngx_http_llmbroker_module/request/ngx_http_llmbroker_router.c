@@ -102,7 +102,7 @@ ngx_http_llmbroker_route(ngx_http_llmbroker_ctx_t *ctx, ngx_uint_t flags,
     *wait = 0;
     rc = NGX_DECLINED;
 
-    if (rt.route->ntried < NGX_HTTP_LLMBROKER_MAX_ATTEMPTS) {
+    if (rt.route->ntried < NGX_HTTP_LLMBROKER_MAX_TRIED) {
         rc = ngx_http_llmbroker_router_find(&rt, flags);
     }
 
@@ -612,6 +612,25 @@ ngx_http_llmbroker_router_user(ngx_http_llmbroker_ctx_t *ctx, ngx_str_t *text)
 
     return ngx_http_llmbroker_body_bytes(ctx->request->pool, &ctx->body,
                                          m->start, end, text);
+}
+
+
+void
+ngx_http_llmbroker_route_return(ngx_http_llmbroker_ctx_t *ctx,
+    ngx_http_llmbroker_pick_t *pick)
+{
+    ngx_uint_t                   i, n;
+    ngx_http_llmbroker_route_t  *route;
+
+    route = &ctx->route;
+
+    for (n = 0, i = 0; i < route->ntried; i++) {
+        if (route->tried[i] != pick->deployment) {
+            route->tried[n++] = route->tried[i];
+        }
+    }
+
+    route->ntried = n;
 }
 
 

@@ -19,6 +19,9 @@
 /* only what the current alias can do now: for a hedge */
 #define NGX_HTTP_LLMBROKER_SAME_ALIAS  0x01
 
+/* of one round; more than are called: some may be found not to fit */
+#define NGX_HTTP_LLMBROKER_MAX_TRIED   32
+
 
 typedef struct ngx_http_llmbroker_ctx_s  ngx_http_llmbroker_ctx_t;
 
@@ -42,7 +45,7 @@ typedef struct {
     ngx_uint_t                       current;    /* hop that was picked last;
                                                     0: the first */
 
-    ngx_http_llmbroker_deployment_t *tried[NGX_HTTP_LLMBROKER_MAX_ATTEMPTS];
+    ngx_http_llmbroker_deployment_t *tried[NGX_HTTP_LLMBROKER_MAX_TRIED];
     ngx_uint_t                       ntried;     /* in this round */
 
     /* whose affinity gave the key, or NULL; hash of the key, 0: it has none */
@@ -79,6 +82,13 @@ typedef struct {
  */
 ngx_int_t ngx_http_llmbroker_route(ngx_http_llmbroker_ctx_t *ctx,
     ngx_uint_t flags, ngx_http_llmbroker_pick_t *pick, ngx_msec_t *wait);
+
+/*
+ * The pick was not used after all: it may be picked again in this round.  That
+ * it is a probe is for the caller to note, as ever.
+ */
+void ngx_http_llmbroker_route_return(ngx_http_llmbroker_ctx_t *ctx,
+    ngx_http_llmbroker_pick_t *pick);
 
 /*
  * The alias that was picked last cannot serve this request: it is not asked

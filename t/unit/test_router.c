@@ -66,6 +66,7 @@ static void test_fallbacks(void);
 static void test_fallback_turns(void);
 static void test_leave(void);
 static void test_rounds(void);
+static void test_return(void);
 static void test_same_alias(void);
 static void test_wait(void);
 static void test_many(void);
@@ -123,6 +124,7 @@ main(void)
     test_fallback_turns();
     test_leave();
     test_rounds();
+    test_return();
     test_same_alias();
     test_wait();
     test_many();
@@ -906,20 +908,22 @@ test_leave(void)
 static void
 test_rounds(void)
 {
-    ngx_uint_t  i;
+    ngx_uint_t  i, weights[NGX_HTTP_LLMBROKER_MAX_TRIED + 2];
 
-    static const ngx_uint_t  weights[] = { 1, 1, 1, 1, 1, 1, 1, 1, 1, 1 };
+    for (i = 0; i < NGX_HTTP_LLMBROKER_MAX_TRIED + 2; i++) {
+        weights[i] = 1;
+    }
 
     reset();
-    model(0, 10, weights);
+    model(0, NGX_HTTP_LLMBROKER_MAX_TRIED + 2, weights);
 
     start(0);
 
-    for (i = 0; i < NGX_HTTP_LLMBROKER_MAX_ATTEMPTS && next(0) >= 0; i++) {
+    for (i = 0; i < NGX_HTTP_LLMBROKER_MAX_TRIED && next(0) >= 0; i++) {
         /* void */
     }
 
-    is(i, NGX_HTTP_LLMBROKER_MAX_ATTEMPTS, "eight of ten are tried");
+    is(i, NGX_HTTP_LLMBROKER_MAX_TRIED, "so many are tried in a round");
     is(next(0), NGX_DECLINED, "... and not one more");
     is(next(SAME), NGX_DECLINED, "... not as a hedge either");
 
@@ -927,6 +931,39 @@ test_rounds(void)
 
     is(fakes[0].turn, 1, "one ticket so far");
     ok(next(0) == 1 && fakes[0].turn == 2, "another round has a new one");
+}
+
+
+/* a hedge for which there is no budget must not cost the retry */
+
+static void
+test_return(void)
+{
+    ngx_http_llmbroker_pick_t  hedge;
+
+    static const ngx_uint_t  weights[] = { 1, 1, 1 };
+
+    reset();
+    model(0, 3, weights);
+
+    start(0);
+
+    is(next(0), 0, "the first");
+    is(next(SAME), 1, "a hedge");
+
+    hedge = pick;
+
+    is(next(0), 2, "the retry");
+
+    ngx_http_llmbroker_route_return(&ctx, &hedge);
+
+    is(next(0), 1, "what was returned may be picked");
+    is(next(0), NGX_DECLINED, "... and nothing else");
+
+    ngx_http_llmbroker_route_return(&ctx, &hedge);
+    ngx_http_llmbroker_route_return(&ctx, &hedge);
+
+    is(ctx.route.ntried, 2, "returning twice is as once");
 }
 
 
