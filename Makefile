@@ -196,12 +196,13 @@ run: deps-build deps-run build ## serve on http://localhost:8000 (PORT=), with .
 	    MOCK_PORT=$(MOCK_PORT) sh conf/run.sh
 
 
-# Unit tests are programs of their own: codec/, provider/ and the few others
-# know nothing of nginx's requests, and t/unit/ngx_shim.c is what they need of
-# its core.
+# Unit tests are programs of their own: codec/, provider/, state/ and the few
+# others know nothing of nginx's requests, and t/unit/ngx_shim.c is what they
+# need of its core.
 
 UNIT =		$(OBJS)/unit
-UNIT_SRCS =	$(wildcard $(DIR)/codec/*.c $(DIR)/provider/*.c) \
+UNIT_SRCS =	$(wildcard $(DIR)/codec/*.c $(DIR)/provider/*.c \
+		$(DIR)/state/*.c) \
 		$(DIR)/config/ngx_http_llmbroker_conf_tier.c \
 		$(DIR)/request/ngx_http_llmbroker_balance.c \
 		t/unit/ngx_shim.c
@@ -213,7 +214,7 @@ UNIT_INCS =	-I $(DIR) -I t/unit -I $(OBJS) \
 		$(patsubst %,-I $(SRC)/src/%,core event event/modules \
 		os/unix http http/modules http/v2 http/v3 event/quic)
 
-vpath %.c $(addprefix $(DIR)/,codec provider config request) t/unit t/fuzz
+vpath %.c $(addprefix $(DIR)/,codec provider state config request) t/unit t/fuzz
 
 unit: $(UNIT_TESTS) $(UNIT_FUZZ)
 

@@ -11,6 +11,7 @@
 
 #include <ngx_config.h>
 #include <ngx_core.h>
+#include <ngx_md5.h>
 
 #include <openssl/evp.h>
 
@@ -53,6 +54,7 @@ ngx_uint_t                ngx_pagesize_shift = 12;
 ngx_uint_t                ngx_cacheline_size = 64;
 ngx_pid_t                 ngx_pid = 1;
 ngx_int_t                 ngx_ncpu = 1;
+ngx_int_t                 ngx_process_slot;
 uint32_t                  ngx_crc32_table256[256];
 
 ngx_log_t                 ngx_shim_log = { .log_level = NGX_LOG_ERR };
@@ -297,6 +299,120 @@ ngx_pool_cleanup_add(ngx_pool_t *p, size_t size)
     p->cleanup = c;
 
     return c;
+}
+
+
+/* shared memory: a region that is only ever taken from */
+
+void *
+ngx_slab_alloc(ngx_slab_pool_t *pool, size_t size)
+{
+    u_char  *p;
+    size_t   align;
+
+    /* nginx gives whole pages, or a power of two */
+
+    align = size > ngx_pagesize / 2 ? ngx_pagesize : 64;
+    size = ngx_align(size, align);
+    p = ngx_align_ptr(pool->start, align);
+
+    if (p > pool->end || size > (size_t) (pool->end - p)) {
+        return NULL;
+    }
+
+    pool->start = p + size;
+
+    return p;
+}
+
+
+void *
+ngx_slab_calloc(ngx_slab_pool_t *pool, size_t size)
+{
+    void  *p;
+
+    p = ngx_slab_alloc(pool, size);
+
+    if (p != NULL) {
+        ngx_memzero(p, size);
+    }
+
+    return p;
+}
+
+
+/* a tree without a balance */
+
+void
+ngx_rbtree_insert_value(ngx_rbtree_node_t *temp, ngx_rbtree_node_t *node,
+    ngx_rbtree_node_t *sentinel)
+{
+    ngx_rbtree_node_t  **p;
+
+    for ( ;; ) {
+        p = (node->key < temp->key) ? &temp->left : &temp->right;
+
+        if (*p == sentinel) {
+            break;
+        }
+
+        temp = *p;
+    }
+
+    *p = node;
+    node->parent = temp;
+    node->left = sentinel;
+    node->right = sentinel;
+}
+
+
+void
+ngx_rbtree_insert(ngx_rbtree_t *tree, ngx_rbtree_node_t *node)
+{
+    if (tree->root == tree->sentinel) {
+        node->parent = NULL;
+        node->left = tree->sentinel;
+        node->right = tree->sentinel;
+        tree->root = node;
+        return;
+    }
+
+    tree->insert(tree->root, node, tree->sentinel);
+}
+
+
+/* OpenSSL's MD5, whose context is kept where nginx has a part of the text */
+
+void
+ngx_md5_init(ngx_md5_t *ctx)
+{
+    EVP_MD_CTX  *md;
+
+    md = EVP_MD_CTX_new();
+    (void) EVP_DigestInit_ex(md, EVP_md5(), NULL);
+
+    ngx_memcpy(ctx->buffer, &md, sizeof(EVP_MD_CTX *));
+}
+
+
+void
+ngx_md5_update(ngx_md5_t *ctx, const void *data, size_t size)
+{
+    EVP_MD_CTX  *md;
+
+    ngx_memcpy(&md, ctx->buffer, sizeof(EVP_MD_CTX *));
+    (void) EVP_DigestUpdate(md, data, size);
+}
+
+
+void
+ngx_md5_final(u_char result[16], ngx_md5_t *ctx)
+{
+    EVP_MD_CTX  *md;
+
+    ngx_memcpy(&md, ctx->buffer, sizeof(EVP_MD_CTX *));
+    (void) EVP_DigestFinal_ex(md, result, NULL);
+    EVP_MD_CTX_free(md);
 }
 
 
