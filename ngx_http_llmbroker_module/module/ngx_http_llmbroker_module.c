@@ -11,7 +11,12 @@
 #include "module/ngx_http_llmbroker_module.h"
 
 
+/* how often a worker looks for others that have died, in msec */
+#define NGX_HTTP_LLMBROKER_REAP  10000
+
+
 static ngx_int_t ngx_http_llmbroker_init_process(ngx_cycle_t *cycle);
+static void ngx_http_llmbroker_reap(ngx_event_t *ev);
 static void ngx_http_llmbroker_exit_process(ngx_cycle_t *cycle);
 static ngx_int_t ngx_http_llmbroker_postconfiguration(ngx_conf_t *cf);
 static void *ngx_http_llmbroker_create_main_conf(ngx_conf_t *cf);
@@ -100,6 +105,9 @@ ngx_http_llmbroker_init_process(ngx_cycle_t *cycle)
 {
     ngx_http_llmbroker_main_conf_t  *mcf;
 
+    static ngx_event_t       reaper;
+    static ngx_connection_t  dumb;
+
     /* not those that only look after a cache */
 
     if (ngx_process != NGX_PROCESS_WORKER
@@ -111,11 +119,42 @@ ngx_http_llmbroker_init_process(ngx_cycle_t *cycle)
     mcf = ngx_http_cycle_get_module_main_conf(cycle,
                                               ngx_http_llmbroker_module);
 
-    if (mcf && mcf->zone) {
-        ngx_http_llmbroker_state_process(mcf->zone);
+    if (mcf == NULL || mcf->zone == NULL) {
+        return NGX_OK;
     }
 
+    ngx_http_llmbroker_state_process(mcf->zone, mcf->generation);
+
+    dumb.fd = (ngx_socket_t) -1;
+
+    reaper.handler = ngx_http_llmbroker_reap;
+    reaper.log = cycle->log;
+    reaper.data = &dumb;
+    reaper.cancelable = 1;
+
+    ngx_add_timer(&reaper, NGX_HTTP_LLMBROKER_REAP);
+
     return NGX_OK;
+}
+
+
+/* an old worker that is killed is followed by no other */
+
+static void
+ngx_http_llmbroker_reap(ngx_event_t *ev)
+{
+    ngx_http_llmbroker_main_conf_t  *mcf;
+
+    mcf = ngx_http_cycle_get_module_main_conf(ngx_cycle,
+                                              ngx_http_llmbroker_module);
+
+    if (mcf && mcf->zone) {
+        ngx_http_llmbroker_state_reap(mcf->zone);
+    }
+
+    ev->log = ngx_cycle->log;
+
+    ngx_add_timer(ev, NGX_HTTP_LLMBROKER_REAP);
 }
 
 
@@ -260,6 +299,8 @@ ngx_http_llmbroker_init_zone(ngx_shm_zone_t *zone, void *data)
     {
         return NGX_ERROR;
     }
+
+    mcf->generation = ngx_http_llmbroker_state_generation(zone);
 
     model = mcf->shared.conf->models.elts;
 

@@ -19,6 +19,7 @@ typedef struct {
     ngx_http_llmbroker_shared_t      shared;
     ngx_shm_zone_t                  *zone;
     ngx_cycle_t                     *cycle;        /* of the configuration */
+    ngx_uint_t                       generation;   /* of it, in the zone */
     ngx_int_t                        request_id;   /* variable's index */
     time_t                           created;      /* of this configuration */
     unsigned                         used:1;       /* some location serves */

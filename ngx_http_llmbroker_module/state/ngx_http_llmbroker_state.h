@@ -19,9 +19,8 @@
 #include "state/ngx_http_llmbroker_word.h"
 
 
-#define NGX_HTTP_LLMBROKER_MAX_ROWS     64
-#define NGX_HTTP_LLMBROKER_NO_ROW       127
-#define NGX_HTTP_LLMBROKER_BUCKETS      6
+#define NGX_HTTP_LLMBROKER_NO_ROW   127
+#define NGX_HTTP_LLMBROKER_BUCKETS  6
 
 
 typedef enum {
@@ -72,17 +71,26 @@ ngx_int_t ngx_http_llmbroker_state_init(ngx_shm_zone_t *zone, void *old,
     ngx_uint_t workers);
 
 /*
- * The state kept under a name, created when there is none.  Before workers
- * run.  Return: NULL when the zone is full.
+ * The state kept under a name, created when there is none.  In one process at
+ * a time, the master.  Return: NULL when the zone is full.
  */
 ngx_http_llmbroker_state_t *ngx_http_llmbroker_state_get(
     ngx_shm_zone_t *zone, ngx_str_t *name);
 
+/* The number of the configuration that the zone was last prepared for. */
+ngx_uint_t ngx_http_llmbroker_state_generation(ngx_shm_zone_t *zone);
+
 /*
  * A process begins: it takes a row, after rows of processes that have died
  * were cleared.  When there is none, it counts in somebody else's.
+ * generation: of its configuration, whose cells are kept while it lives.
  */
-void ngx_http_llmbroker_state_process(ngx_shm_zone_t *zone);
+void ngx_http_llmbroker_state_process(ngx_shm_zone_t *zone,
+    ngx_uint_t generation);
+
+/* The same for a process that has begun already and gets another zone. */
+void ngx_http_llmbroker_state_again(ngx_shm_zone_t *zone,
+    ngx_uint_t generation);
 
 /* A process ends in good order: what it still has in flight is taken off. */
 void ngx_http_llmbroker_state_process_exit(ngx_shm_zone_t *zone);

@@ -71,7 +71,7 @@ main(void)
 {
     test_zone = zone_create(1024 * 1024, 2);
     ngx_pid = getpid();
-    ngx_http_llmbroker_state_process(test_zone);
+    ngx_http_llmbroker_state_process(test_zone, 1);
 
     test_in_a_row();
     test_probe();

@@ -31,6 +31,8 @@ static void test_slot(void);
 static void test_exit(void);
 static void test_crowd(void);
 static void test_reload(void);
+static void test_recycle(void);
+static void test_reloads(void);
 static void test_concurrent(void);
 static void test_cooling(void);
 static void test_ewma(void);
@@ -58,6 +60,8 @@ main(void)
     test_exit();
     test_crowd();
     test_reload();
+    test_recycle();
+    test_reloads();
     test_concurrent();
     test_cooling();
     test_ewma();
@@ -204,7 +208,7 @@ test_in_flight(void)
     zone = zone_create(256 * 1024, 2);
     state = zone_state(zone, "a");
 
-    ngx_http_llmbroker_state_process(zone);
+    ngx_http_llmbroker_state_process(zone, 1);
 
     ngx_http_llmbroker_state_begin(state);
     ngx_http_llmbroker_state_begin(state);
@@ -250,7 +254,7 @@ test_killed(void)
                                            NGX_HTTP_LLMBROKER_NOTE_FAILURE, 0);
 
     ngx_process_slot = 0;
-    ngx_http_llmbroker_state_process(zone);
+    ngx_http_llmbroker_state_process(zone, 1);
     ngx_http_llmbroker_state_begin(other);
 
     pid = zone_fork(zone, 1);
@@ -316,12 +320,12 @@ test_slot(void)
     is(ngx_http_llmbroker_state_in_flight(state), 1, "a call in flight");
 
     ngx_process_slot = 4;
-    ngx_http_llmbroker_state_process(zone);
+    ngx_http_llmbroker_state_process(zone, 1);
     is(ngx_http_llmbroker_state_in_flight(state), 1, "another slot");
     ngx_http_llmbroker_state_process_exit(zone);
 
     ngx_process_slot = 3;
-    ngx_http_llmbroker_state_process(zone);
+    ngx_http_llmbroker_state_process(zone, 1);
     is(ngx_http_llmbroker_state_in_flight(state), 0,
        "who follows in a slot clears what was left there");
     ngx_http_llmbroker_state_process_exit(zone);
@@ -422,7 +426,7 @@ test_reload(void)
     ngx_http_llmbroker_state_t  *state;
 
     zone = zone_create(256 * 1024, 30);
-    ngx_http_llmbroker_state_process(zone);
+    ngx_http_llmbroker_state_process(zone, 1);
 
     next = zone_create(256 * 1024, 1);
     state = zone_state(next, "a");
@@ -433,6 +437,100 @@ test_reload(void)
     is(ngx_http_llmbroker_state_in_flight(state), 1, "calls are counted");
     ngx_http_llmbroker_state_process_exit(next);
     is(ngx_http_llmbroker_state_in_flight(state), 0, "and taken off");
+}
+
+
+/* cells are used again when no process can know them any more */
+
+static void
+test_recycle(void)
+{
+    u_char                      *start;
+    ngx_uint_t                   i, bad;
+    ngx_shm_zone_t              *zone;
+    ngx_slab_pool_t             *shpool;
+    ngx_http_llmbroker_state_t  *state;
+
+    zone = zone_create(256 * 1024, 1);
+    shpool = (ngx_slab_pool_t *) zone->shm.addr;
+
+    for (i = 0; i < 200; i++) {
+        state = numbered(zone, i);
+        state->failures = 1000 + i;
+        state->cool = i;
+    }
+
+    ngx_http_llmbroker_state_process(zone, 1);
+    ngx_http_llmbroker_state_begin(numbered(zone, 7));
+
+    (void) ngx_http_llmbroker_state_init(zone, zone->data, 1);
+    start = shpool->start;
+
+    for (i = 200; i < 400; i++) {
+        numbered(zone, i)->failures = 1000 + i;
+    }
+
+    ok(shpool->start > start, "a worker of the first cycle lives");
+    is(numbered(zone, 7)->failures, 1007, "its cells are kept");
+
+    /* the worker of the second cycle takes over */
+
+    ngx_http_llmbroker_state_process_exit(zone);
+    ngx_http_llmbroker_state_process(zone, 2);
+
+    (void) ngx_http_llmbroker_state_init(zone, zone->data, 1);
+    start = shpool->start;
+
+    for (i = 400, bad = 0; i < 580; i++) {
+        state = numbered(zone, i);
+
+        bad += (state->failures != 0 || state->cool != 0
+                || state->hash == 0
+                || ngx_http_llmbroker_state_in_flight(state) != 0);
+    }
+
+    is(bad, 0, "cells of the first cycle are used again, and are empty");
+    ok(shpool->start == start, "without more memory");
+
+    for (i = 200, bad = 0; i < 400; i++) {
+        bad += (numbered(zone, i)->failures != 1000 + i);
+    }
+
+    is(bad, 0, "those of the second are what they were");
+
+    ngx_http_llmbroker_state_process_exit(zone);
+}
+
+
+/* names that change with each reload do not fill the zone */
+
+static void
+test_reloads(void)
+{
+    ngx_uint_t       i, j;
+    ngx_shm_zone_t  *zone;
+
+    zone = zone_create(64 * 1024, 1);
+
+    for (i = 1; i < 1000; i++) {
+        ngx_http_llmbroker_state_process(zone, i);
+
+        (void) ngx_http_llmbroker_state_init(zone, zone->data, 1);
+
+        for (j = 0; j < 40; j++) {
+            if (numbered(zone, i * 40 + j) == NULL) {
+                break;
+            }
+        }
+
+        if (j < 40) {
+            break;
+        }
+
+        ngx_http_llmbroker_state_process_exit(zone);
+    }
+
+    is(i, 1000, "a thousand reloads with other names");
 }
 
 

@@ -95,7 +95,8 @@ zone_fork(ngx_shm_zone_t *zone, ngx_int_t slot)
     if (pid == 0) {
         ngx_pid = getpid();
         ngx_process_slot = slot;
-        ngx_http_llmbroker_state_process(zone);
+        ngx_http_llmbroker_state_process(zone,
+                                 ngx_http_llmbroker_state_generation(zone));
     }
 
     return pid;
