@@ -33,6 +33,9 @@ static char *ngx_http_llmbroker(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 static ngx_int_t ngx_http_llmbroker_init_zone(ngx_shm_zone_t *zone,
     void *data);
+static ngx_int_t ngx_http_llmbroker_init_state(ngx_shm_zone_t *zone,
+    ngx_http_llmbroker_main_conf_t *mcf, ngx_http_llmbroker_model_t *model,
+    ngx_http_llmbroker_deployment_t *d);
 
 
 static ngx_command_t  ngx_http_llmbroker_commands[] = {
@@ -280,14 +283,10 @@ ngx_http_llmbroker_init_main_conf(ngx_conf_t *cf, void *conf)
 static ngx_int_t
 ngx_http_llmbroker_init_zone(ngx_shm_zone_t *zone, void *data)
 {
-    ngx_str_t                         name;
-    ngx_uint_t                        i, j;
-    ngx_core_conf_t                  *ccf;
-    ngx_http_llmbroker_model_t       *model;
-    ngx_http_llmbroker_state_t       *state;
-    ngx_http_llmbroker_main_conf_t   *mcf;
-    ngx_http_llmbroker_deployment_t  *d;
-    u_char                            buf[1024];
+    ngx_uint_t                       i, j;
+    ngx_core_conf_t                 *ccf;
+    ngx_http_llmbroker_model_t      *model;
+    ngx_http_llmbroker_main_conf_t  *mcf;
 
     mcf = zone->data;
 
@@ -305,29 +304,74 @@ ngx_http_llmbroker_init_zone(ngx_shm_zone_t *zone, void *data)
     model = mcf->shared.conf->models.elts;
 
     for (i = 0; i < mcf->shared.conf->models.nelts; i++) {
-
-        d = model[i].deployments;
-
         for (j = 0; j < model[i].ndeployments; j++) {
 
-            name.data = buf;
-            name.len = ngx_snprintf(buf, sizeof(buf), "%V|%V|%V",
-                                    &model[i].name, &d[j].base_url,
-                                    &d[j].target.model)
-                       - buf;
-
-            state = ngx_http_llmbroker_state_get(zone, &name);
-
-            if (state == NULL) {
-                ngx_log_error(NGX_LOG_EMERG, zone->shm.log, 0,
-                              "zone \"%V\" is too small for the models, "
-                              "see \"llmbroker_zone\"", &zone->shm.name);
+            if (ngx_http_llmbroker_init_state(zone, mcf, &model[i],
+                                              &model[i].deployments[j])
+                != NGX_OK)
+            {
                 return NGX_ERROR;
             }
-
-            mcf->shared.states[d[j].slot] = state;
         }
     }
+
+    return NGX_OK;
+}
+
+
+/*
+ * A deployment's state is found by all that makes it another one: two keys of
+ * one endpoint fail by themselves.  Only a hash of that is kept.
+ */
+
+static ngx_int_t
+ngx_http_llmbroker_init_state(ngx_shm_zone_t *zone,
+    ngx_http_llmbroker_main_conf_t *mcf, ngx_http_llmbroker_model_t *model,
+    ngx_http_llmbroker_deployment_t *d)
+{
+    size_t                       len;
+    u_char                      *p;
+    ngx_str_t                    name;
+    ngx_uint_t                   i;
+    ngx_http_llmbroker_state_t  *state;
+
+    ngx_str_t  *parts[] = {
+        &model->name, &d->base_url, &d->target.provider, &d->target.model,
+        &d->target.region, &d->target.access_key_id, &d->target.api_key
+    };
+
+    len = 0;
+
+    for (i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+        len += parts[i]->len + 1;
+    }
+
+    name.len = len;
+    name.data = ngx_alloc(len, zone->shm.log);
+    if (name.data == NULL) {
+        return NGX_ERROR;
+    }
+
+    p = name.data;
+
+    for (i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+        p = ngx_cpymem(p, parts[i]->data, parts[i]->len);
+        *p++ = '\0';
+    }
+
+    state = ngx_http_llmbroker_state_get(zone, &name);
+
+    ngx_explicit_memzero(name.data, name.len);
+    ngx_free(name.data);
+
+    if (state == NULL) {
+        ngx_log_error(NGX_LOG_EMERG, zone->shm.log, 0,
+                      "zone \"%V\" is too small for the models, "
+                      "see \"llmbroker_zone\"", &zone->shm.name);
+        return NGX_ERROR;
+    }
+
+    mcf->shared.states[d->slot] = state;
 
     return NGX_OK;
 }
