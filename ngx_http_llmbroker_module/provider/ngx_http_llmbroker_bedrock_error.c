@@ -12,6 +12,7 @@
 
 #include "provider/ngx_http_llmbroker_bedrock.h"
 #include "provider/ngx_http_llmbroker_fault.h"
+#include "provider/ngx_http_llmbroker_meaning.h"
 
 
 typedef struct {
@@ -68,16 +69,6 @@ static const char * const  ngx_http_llmbroker_bedrock_rejected[] = {
     "authentication failed",
     "bearer token has expired",
     "missing authentication token",
-    NULL
-};
-
-
-static const char * const  ngx_http_llmbroker_bedrock_too_long[] = {
-    "too long",
-    "too many input tokens",
-    "input tokens exceeded",
-    "maximum context length",
-    "exceed context limit",
     NULL
 };
 
@@ -200,9 +191,7 @@ ngx_http_llmbroker_bedrock_fault(ngx_http_llmbroker_exchange_t *ex,
         return;
     }
 
-    if (ngx_http_llmbroker_bedrock_says(fault,
-                                        ngx_http_llmbroker_bedrock_too_long))
-    {
+    if (ngx_http_llmbroker_means_context(&fault->code, &fault->message)) {
         ngx_str_set(&fault->code, "context_length_exceeded");
 
     } else if (ngx_http_llmbroker_fault_says(fault,

@@ -17,7 +17,9 @@
 
 #include "provider/ngx_http_llmbroker_answer.h"
 #include "provider/ngx_http_llmbroker_claude.h"
+#include "provider/ngx_http_llmbroker_delay.h"
 #include "provider/ngx_http_llmbroker_fault.h"
+#include "provider/ngx_http_llmbroker_meaning.h"
 
 
 typedef struct {
@@ -448,67 +450,22 @@ static ngx_int_t
 ngx_http_llmbroker_claude_seconds(ngx_http_llmbroker_exchange_t *ex,
     ngx_str_t *value)
 {
-    int        n, sign, hours, minutes;
-    char      *p;
-    time_t     left;
-    u_char    *dst;
-    struct tm  tm;
-    u_char     text[64];
+    time_t   time;
+    u_char  *p;
 
-    if (value->len >= sizeof(text)) {
+    time = ngx_http_llmbroker_delay_time(value);
+
+    if (time == NGX_ERROR) {
         return NGX_DECLINED;
     }
 
-    ngx_cpystrn(text, value->data, value->len + 1);
-    ngx_memzero(&tm, sizeof(struct tm));
-
-    n = 0;
-
-    if (sscanf((char *) text, "%4d-%2d-%2d%*1[Tt ]%2d:%2d:%2d%n", &tm.tm_year,
-               &tm.tm_mon, &tm.tm_mday, &tm.tm_hour, &tm.tm_min, &tm.tm_sec,
-               &n)
-        != 6
-        || n == 0)
-    {
-        return NGX_DECLINED;
-    }
-
-    p = (char *) text + n;
-
-    if (*p == '.') {
-        do { p++; } while (*p >= '0' && *p <= '9');
-    }
-
-    hours = 0;
-    minutes = 0;
-    sign = 1;
-
-    if ((*p != 'Z' && *p != 'z') || p[1] != '\0') {
-
-        sign = (*p == '-') ? -1 : 1;
-        n = 0;
-
-        if ((*p != '-' && *p != '+')
-            || sscanf(p + 1, "%2d:%2d%n", &hours, &minutes, &n) != 2
-            || n == 0
-            || p[1 + n] != '\0')
-        {
-            return NGX_DECLINED;
-        }
-    }
-
-    tm.tm_year -= 1900;
-    tm.tm_mon--;
-
-    left = timegm(&tm) - sign * (hours * 60 + minutes) * 60 - ngx_time();
-
-    dst = ngx_pnalloc(ex->pool, NGX_TIME_T_LEN + sizeof("s") - 1);
-    if (dst == NULL) {
+    p = ngx_pnalloc(ex->pool, NGX_TIME_T_LEN + sizeof("s") - 1);
+    if (p == NULL) {
         return NGX_ERROR;
     }
 
-    value->data = dst;
-    value->len = ngx_sprintf(dst, "%Ts", ngx_max(left, 0)) - dst;
+    value->data = p;
+    value->len = ngx_sprintf(p, "%Ts", ngx_max(time - ngx_time(), 0)) - p;
 
     return NGX_OK;
 }
@@ -588,8 +545,7 @@ ngx_http_llmbroker_claude_fault(ngx_http_llmbroker_fault_t *fault)
     }
 
     if (fault->status == 400
-        && (ngx_http_llmbroker_fault_says(fault, "prompt is too long")
-            || ngx_http_llmbroker_fault_says(fault, "exceed context limit")))
+        && ngx_http_llmbroker_means_context(&fault->code, &fault->message))
     {
         ngx_str_set(&fault->code, "context_length_exceeded");
     }

@@ -8,7 +8,9 @@
 #include <ngx_core.h>
 
 #include "codec/ngx_http_llmbroker_utf8.h"
+#include "provider/ngx_http_llmbroker_delay.h"
 #include "provider/ngx_http_llmbroker_fault.h"
+#include "provider/ngx_http_llmbroker_meaning.h"
 
 
 #define NGX_HTTP_LLMBROKER_FAULT_TEXT  1024
@@ -29,6 +31,8 @@ static void ngx_http_llmbroker_fault_text(ngx_http_llmbroker_exchange_t *ex,
 static size_t ngx_http_llmbroker_fault_cut(ngx_str_t *text);
 static ngx_http_llmbroker_json_t *ngx_http_llmbroker_fault_root(
     ngx_http_llmbroker_json_t *root);
+static void ngx_http_llmbroker_fault_own_code(
+    ngx_http_llmbroker_fault_t *fault);
 static ngx_uint_t ngx_http_llmbroker_fault_word(ngx_str_t *word);
 
 
@@ -55,12 +59,14 @@ static const ngx_http_llmbroker_fault_word_t  ngx_http_llmbroker_words[] = {
     { ngx_string("invalid-argument"), 400 },
     { ngx_string("data_inspection_failed"), 400 },
     { ngx_string("content_filter"), 400 },
+    { ngx_string("context_length_exceeded"), 400 },
     { ngx_string("server_error"), 500 },
     { ngx_string("internal_error"), 500 },
     { ngx_string("internal_server_error"), 500 },
     { ngx_string("api_error"), 500 },
     { ngx_string("overloaded"), 503 },
     { ngx_string("service_unavailable"), 503 },
+    { ngx_string("slow_down"), 503 },
     { ngx_string("timeout_error"), 504 },
     { ngx_string("overloaded_error"), 529 },
     { ngx_null_string, 0 }
@@ -111,6 +117,8 @@ ngx_http_llmbroker_fault_read(ngx_http_llmbroker_exchange_t *ex,
     if (message->len == 0) {
         ngx_str_set(message, "The provider answered with an error.");
     }
+
+    ngx_http_llmbroker_delay_fault(fault, root, error);
 }
 
 
@@ -139,12 +147,22 @@ ngx_http_llmbroker_fault_status(ngx_http_llmbroker_fault_t *fault)
 void
 ngx_http_llmbroker_fault_own(ngx_http_llmbroker_fault_t *fault)
 {
+    ngx_uint_t  account;
+
+    account = 0;
+
     switch (fault->status) {
+
+    case 429:
+        account = ngx_http_llmbroker_means_account(&fault->code,
+                                                   &fault->message)
+                  || ngx_http_llmbroker_means_account(&fault->type,
+                                                      &fault->message);
+        break;
 
     case 401:
     case 403:
     case 404:
-    case 429:
         break;
 
     default:
@@ -153,11 +171,14 @@ ngx_http_llmbroker_fault_own(ngx_http_llmbroker_fault_t *fault)
             break;
         }
 
-        /* a number is the status once more, OpenAI's codes are words */
-
-        if (ngx_atoi(fault->code.data, fault->code.len) != NGX_ERROR) {
-            ngx_str_null(&fault->code);
+        if (fault->status == 400
+            && ngx_http_llmbroker_means_key(&fault->code, &fault->message))
+        {
+            fault->status = 401;
+            break;
         }
+
+        ngx_http_llmbroker_fault_own_code(fault);
 
         return;
     }
@@ -165,6 +186,36 @@ ngx_http_llmbroker_fault_own(ngx_http_llmbroker_fault_t *fault)
     ngx_str_null(&fault->type);
     ngx_str_null(&fault->code);
     ngx_str_null(&fault->param);
+
+    /* OpenAI's own word for a limit that no time lifts (section 1.6) */
+
+    if (account) {
+        ngx_str_set(&fault->type, "insufficient_quota");
+        ngx_str_set(&fault->code, "insufficient_quota");
+    }
+}
+
+
+static void
+ngx_http_llmbroker_fault_own_code(ngx_http_llmbroker_fault_t *fault)
+{
+    ngx_str_t  *code;
+
+    code = &fault->code;
+
+    /* a number is the status once more, OpenAI's codes are words */
+
+    if (ngx_atoi(code->data, code->len) != NGX_ERROR) {
+        ngx_str_null(code);
+    }
+
+    /* a word that says no more than the status leaves it to the message */
+
+    if ((code->len == 0 || ngx_http_llmbroker_fault_word(code) == 400)
+        && ngx_http_llmbroker_means_context(code, &fault->message))
+    {
+        ngx_str_set(code, "context_length_exceeded");
+    }
 }
 
 

@@ -15,7 +15,7 @@
 
 /*
  * Fills ex->fault with the status and with what is found of message, type,
- * code and param.
+ * code, param and of when to come back.
  *
  * root:  the answer's tree, or NULL
  * text:  the answer's bytes, whose beginning is the message when root is
@@ -34,7 +34,9 @@ ngx_uint_t ngx_http_llmbroker_fault_status(ngx_http_llmbroker_fault_t *fault);
 
 /*
  * Forgets type, code and param unless the status is a client's error that is
- * told to the client as it is (design 2.9).
+ * told to the client as it is (design 2.9), and tells in OpenAI's words what
+ * the message says: that a request is too long for its model, that an account
+ * is empty; a key that is no good is 401.
  */
 void ngx_http_llmbroker_fault_own(ngx_http_llmbroker_fault_t *fault);
 

@@ -67,7 +67,6 @@ static ngx_int_t ngx_http_llmbroker_gemini_reason(
     ngx_http_llmbroker_json_t *candidate);
 static void ngx_http_llmbroker_gemini_fault(ngx_http_llmbroker_exchange_t *ex,
     ngx_http_llmbroker_json_t *root);
-static ngx_uint_t ngx_http_llmbroker_gemini_seconds(ngx_str_t *delay);
 
 
 const ngx_http_llmbroker_dialect_t  ngx_http_llmbroker_gemini = {
@@ -688,7 +687,7 @@ static void
 ngx_http_llmbroker_gemini_fault(ngx_http_llmbroker_exchange_t *ex,
     ngx_http_llmbroker_json_t *root)
 {
-    ngx_str_t                                  reason, delay;
+    ngx_str_t                                  reason;
     ngx_http_llmbroker_json_t                 *error, *v;
     ngx_http_llmbroker_fault_t                *fault;
     const ngx_http_llmbroker_gemini_status_t  *row;
@@ -724,62 +723,7 @@ ngx_http_llmbroker_gemini_fault(ngx_http_llmbroker_exchange_t *ex,
         if (ngx_http_llmbroker_gemini_begins(&reason, "API_KEY_")) {
             fault->status = 401;
         }
-
-        /* RetryInfo */
-
-        delay = ngx_http_llmbroker_json_inner(
-                               ngx_http_llmbroker_json_get(v, "retryDelay"));
-
-        if (delay.len) {
-            fault->retry_after = ngx_http_llmbroker_gemini_seconds(&delay);
-        }
     }
 
     ngx_http_llmbroker_fault_own(fault);
-
-    if (fault->status == 400
-        && ngx_http_llmbroker_fault_says(fault,
-                                         "exceeds the maximum number of "
-                                         "tokens"))
-    {
-        ngx_str_set(&fault->code, "context_length_exceeded");
-    }
-}
-
-
-/* "34.4s" as 35; 0 when it is something else */
-
-static ngx_uint_t
-ngx_http_llmbroker_gemini_seconds(ngx_str_t *delay)
-{
-    u_char     *p, *last;
-    ngx_int_t   n;
-
-    last = delay->data + delay->len - 1;
-
-    if (*last != 's') {
-        return 0;
-    }
-
-    p = ngx_strlchr(delay->data, last, '.');
-
-    if (p == NULL) {
-        p = last;
-    }
-
-    n = ngx_atoi(delay->data, p - delay->data);
-
-    if (n == NGX_ERROR || n >= NGX_MAX_INT32_VALUE) {
-        return 0;
-    }
-
-    while (p < last) {
-        if (*p >= '1' && *p <= '9') {
-            return n + 1;
-        }
-
-        p++;
-    }
-
-    return n;
 }

@@ -10,6 +10,7 @@
 #include <ngx_core.h>
 
 #include "provider/ngx_http_llmbroker_fault.h"
+#include "provider/ngx_http_llmbroker_meaning.h"
 #include "provider/ngx_http_llmbroker_qwen.h"
 
 
@@ -132,6 +133,12 @@ ngx_http_llmbroker_qwen_read(ngx_http_llmbroker_exchange_t *ex,
         && ngx_http_llmbroker_fault_says(fault, "model not exist"))
     {
         fault->status = 404;
+    }
+
+    if (fault->status == 400 && fault->code.len == 0
+        && ngx_http_llmbroker_means_context(&fault->code, &fault->message))
+    {
+        ngx_str_set(&fault->code, "context_length_exceeded");
     }
 }
 

@@ -952,6 +952,43 @@ ngx_hextoi(u_char *line, size_t n)
 }
 
 
+/* the three forms of RFC 9110, 5.6.7 */
+
+time_t
+ngx_parse_http_time(u_char *value, size_t len)
+{
+    char        *last;
+    char         text[64];
+    struct tm    tm;
+    ngx_uint_t   i;
+
+    static const char  *forms[] = {
+        "%a, %d %b %Y %H:%M:%S GMT",
+        "%A, %d-%b-%y %H:%M:%S GMT",
+        "%a %b %e %H:%M:%S %Y"
+    };
+
+    if (len >= sizeof(text)) {
+        return NGX_ERROR;
+    }
+
+    memcpy(text, value, len);
+    text[len] = '\0';
+
+    for (i = 0; i < 3; i++) {
+        memset(&tm, 0, sizeof(tm));
+
+        last = strptime(text, forms[i], &tm);
+
+        if (last && *last == '\0') {
+            return timegm(&tm);
+        }
+    }
+
+    return NGX_ERROR;
+}
+
+
 void
 ngx_gmtime(time_t t, ngx_tm_t *tp)
 {

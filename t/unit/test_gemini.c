@@ -512,11 +512,11 @@ test_errors(void)
 
     error(429, "{\"error\":{\"details\":[{\"retryDelay\":"
           "\"99999999999s\"}]}}");
-    ok(ex.fault.retry_after == 0, "too long to be true");
+    ok(ex.fault.retry_after == 3600, "an hour at most");
 
-    error(429, "{\"error\":{\"details\":[{\"retryDelay\":\"1\"},"
+    error(429, "{\"error\":{\"details\":[{\"retryDelay\":\"-1s\"},"
           "{\"retryDelay\":\"xs\"},{\"retryDelay\":\"s\"},"
-          "{\"retryDelay\":1}]}}");
+          "{\"retryDelay\":true}]}}");
     ok(ex.fault.retry_after == 0, "no time at all");
 
     error(403, "{\"error\":{\"message\":\"no\",\"status\":"
