@@ -205,6 +205,7 @@ UNIT_SRCS =	$(wildcard $(DIR)/codec/*.c $(DIR)/provider/*.c \
 		$(DIR)/state/*.c) \
 		$(DIR)/config/ngx_http_llmbroker_conf_tier.c \
 		$(DIR)/request/ngx_http_llmbroker_balance.c \
+		$(DIR)/request/ngx_http_llmbroker_retry.c \
 		t/unit/ngx_shim.c
 UNIT_OBJS =	$(patsubst %.c,$(UNIT)/%.o,$(notdir $(UNIT_SRCS)))
 UNIT_TESTS =	$(patsubst t/unit/%.c,$(UNIT)/%,$(wildcard t/unit/test_*.c))
