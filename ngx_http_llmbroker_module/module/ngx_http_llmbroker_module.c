@@ -9,6 +9,7 @@
 #include <ngx_http.h>
 
 #include "module/ngx_http_llmbroker_module.h"
+#include "outbound/ngx_http_llmbroker_health.h"
 
 
 /* how often a worker looks for others that have died, in msec */
@@ -137,6 +138,9 @@ ngx_http_llmbroker_init_process(ngx_cycle_t *cycle)
 
     ngx_add_timer(&reaper, NGX_HTTP_LLMBROKER_REAP);
 
+    ngx_http_llmbroker_health_init(cycle, mcf->shared.conf,
+                                   mcf->shared.states);
+
     return NGX_OK;
 }
 
@@ -170,6 +174,7 @@ ngx_http_llmbroker_exit_process(ngx_cycle_t *cycle)
                                               ngx_http_llmbroker_module);
 
     if (mcf && mcf->zone) {
+        ngx_http_llmbroker_health_exit();
         ngx_http_llmbroker_state_process_exit(mcf->zone);
     }
 }

@@ -71,6 +71,15 @@ static const char  *ngx_http_llmbroker_statuses[] = {
 };
 
 
+/* in the order of ngx_http_llmbroker_health_e */
+
+static const char  *ngx_http_llmbroker_checked[] = {
+    "unknown",
+    "up",
+    "down"
+};
+
+
 /* in the order of ngx_http_llmbroker_breaker_e */
 
 static const char  *ngx_http_llmbroker_breakers[] = {
@@ -413,7 +422,19 @@ static void
 ngx_http_llmbroker_write_state(ngx_http_llmbroker_json_writer_t *w,
     ngx_http_llmbroker_state_t *state)
 {
+    ngx_int_t   listed;
     ngx_msec_t  msec;
+
+    ngx_http_llmbroker_json_key(w, "checked");
+    ngx_http_llmbroker_json_text(w, ngx_http_llmbroker_checked[
+                 ngx_http_llmbroker_state_health(state, ngx_current_msec)]);
+
+    listed = ngx_http_llmbroker_state_listed(state);
+
+    if (listed != NGX_DECLINED) {
+        ngx_http_llmbroker_json_key(w, "listed");
+        ngx_http_llmbroker_json_bool(w, listed);
+    }
 
     ngx_http_llmbroker_json_key(w, "breaker");
     ngx_http_llmbroker_json_text(w, ngx_http_llmbroker_breakers[

@@ -97,6 +97,35 @@ ngx_http_llmbroker_state_down(ngx_http_llmbroker_state_t *state,
 }
 
 
+ngx_int_t
+ngx_http_llmbroker_state_set_listed(ngx_http_llmbroker_state_t *state,
+    ngx_uint_t listed)
+{
+    u_char  new;
+
+    new = listed ? 2 : 1;
+
+    if (state->listed == new) {
+        return NGX_OK;
+    }
+
+    state->listed = new;
+
+    return NGX_DONE;
+}
+
+
+ngx_int_t
+ngx_http_llmbroker_state_listed(ngx_http_llmbroker_state_t *state)
+{
+    u_char  listed;
+
+    listed = state->listed;
+
+    return listed ? listed - 1 : NGX_DECLINED;
+}
+
+
 void
 ngx_http_llmbroker_state_cool(ngx_http_llmbroker_state_t *state,
     ngx_msec_t now, ngx_msec_t msec)

@@ -57,7 +57,9 @@ struct ngx_http_llmbroker_state_s {
     ngx_http_llmbroker_word_t        latency;    /* ..._load.c */
     volatile uint32_t                turn;
     volatile uint32_t                debt;       /* of hedges, in percent */
-    uint64_t                         spare[3];
+    volatile u_char                  listed;     /* 0: unknown; 1: not; 2 */
+    u_char                           unused[7];
+    uint64_t                         spare[2];
 };
 
 
@@ -148,6 +150,16 @@ ngx_http_llmbroker_health_e ngx_http_llmbroker_state_health(
 /* Msec for which a health check keeps calls away; 0: it does not. */
 ngx_msec_t ngx_http_llmbroker_state_down(ngx_http_llmbroker_state_t *state,
     ngx_msec_t now);
+
+/*
+ * Notes whether the provider's list of models names the deployment's.
+ * Return: NGX_DONE when that is news, to be logged; else NGX_OK.
+ */
+ngx_int_t ngx_http_llmbroker_state_set_listed(
+    ngx_http_llmbroker_state_t *state, ngx_uint_t listed);
+
+/* Return: 1, 0; NGX_DECLINED: not known. */
+ngx_int_t ngx_http_llmbroker_state_listed(ngx_http_llmbroker_state_t *state);
 
 /* Notes the time to the first token, in msec, for a peak EWMA. */
 void ngx_http_llmbroker_state_latency(ngx_http_llmbroker_state_t *state,

@@ -12,10 +12,10 @@ my %may = (
     ''       => [],
     module   => [qw(module request config provider state outbound codec)],
     request  => [qw(request config provider state outbound codec)],
-    config   => [qw(config provider state outbound codec)],
+    config   => [qw(config provider state codec)],
     provider => [qw(provider codec)],
     state    => [qw(state)],
-    outbound => [qw(outbound codec)],
+    outbound => [qw(outbound config provider state codec)],
     codec    => [qw(codec)],
     mock     => [qw(mock codec)],
 );
