@@ -188,10 +188,10 @@ __DATA__
 --- stream: 1
 --- tcp_reply eval
 "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n"
-. "data: {\"id\":\"i\",\"object\":\"chat.completion.chunk\",\"created\":1,\"model\":\"m\",\"choices\":[]}\n\ndata: oops\n\ndata: {\"id\":\"i\",\"object\":\"chat.completion.chunk\",\"created\":1,\"model\":\"m\",\"choices\":[]}\n\n"
+. "data: {\"id\":\"i\",\"object\":\"chat.completion.chunk\",\"created\":1,\"model\":\"m\",\"choices\":[{\"index\":0,\"delta\":{\"role\":\"assistant\",\"content\":\"a\"},\"finish_reason\":null}]}\n\ndata: oops\n\ndata: {\"id\":\"i\",\"object\":\"chat.completion.chunk\",\"created\":1,\"model\":\"m\",\"choices\":[]}\n\n"
 --- error_code: 200
 --- response_body_like chomp
-^data: \{"id":"i","object":"chat.completion.chunk","created":1,"model":"m","choices":\[\]\}
+^data: \{"id":"i","object":"chat.completion.chunk","created":1,"model":"m","choices":\[\{"index":0,"delta":\{"role":"assistant","content":"a"\},"finish_reason":null\}\]\}
 
 data: \{"error":\{"message":".*","type":"upstream_error","param":null,"code":"provider_bad_response"\}\}
 
@@ -204,10 +204,10 @@ $
 --- tcp_reply eval
 "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
 . "Transfer-Encoding: chunked\r\n\r\n"
-. "58\r\ndata: {\"id\":\"i\",\"object\":\"chat.completion.chunk\",\"created\":1,\"model\":\"m\",\"choices\":[]}\n\n\r\n17\r\ndata: {\"cho"
+. "a3\r\ndata: {\"id\":\"i\",\"object\":\"chat.completion.chunk\",\"created\":1,\"model\":\"m\",\"choices\":[{\"index\":0,\"delta\":{\"role\":\"assistant\",\"content\":\"a\"},\"finish_reason\":null}]}\n\n\r\n17\r\ndata: {\"cho"
 --- error_code: 200
 --- response_body_like chomp
-^data: \{"id":"i","object":"chat.completion.chunk","created":1,"model":"m","choices":\[\]\}
+^data: \{"id":"i","object":"chat.completion.chunk","created":1,"model":"m","choices":\[\{"index":0,"delta":\{"role":"assistant","content":"a"\},"finish_reason":null\}\]\}
 
 data: \{"error":\{.*"code":"provider_bad_response"\}\}
 

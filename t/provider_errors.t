@@ -11,6 +11,10 @@ models:
     base_url: http://127.0.0.1:$TEST_NGINX_RAND_PORT_1/v1
     api_key: sk-secret-of-ours
     timeout: 500ms
+  patient:
+    provider: openai
+    base_url: http://127.0.0.1:$TEST_NGINX_RAND_PORT_1/v1
+    api_key: sk-test
   refused:
     provider: openai
     base_url: http://127.0.0.1:1/v1
@@ -264,5 +268,8 @@ x-ratelimit-remaining-requests: 9
 
 === TEST 25: a stream without end is no answer to a buffered call (P15)
 --- answer: llmbroker_mock sse=1 size=40m chunks=800;
+--- request
+POST /v1/chat/completions
+{"model":"patient","messages":[{"role":"user","content":"a"}]}
 --- error_code: 502
 --- response_body_like: an answer that is too large.*"code":"provider_bad_response"

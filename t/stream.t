@@ -127,9 +127,9 @@ Content-Type: application/json
 
 
 === TEST 7: an error later ends the stream in one event, without [DONE]
---- answer: return 200 'data: {"id":"i","object":"chat.completion.chunk","created":1,"model":"m","choices":[]}\n\ndata: {"error":{"message":"too busy"}}\n\ndata: [DONE]\n\n';
+--- answer: return 200 'data: {"id":"i","object":"chat.completion.chunk","created":1,"model":"m","choices":[{"index":0,"delta":{"role":"assistant","content":"a"},"finish_reason":null}]}\n\ndata: {"error":{"message":"too busy"}}\n\ndata: [DONE]\n\n';
 --- response_body_like chomp
-^data: \{"id":"i","object":"chat.completion.chunk","created":1,"model":"m","choices":\[\]\}
+^data: \{"id":"i","object":"chat.completion.chunk","created":1,"model":"m","choices":\[\{"index":0,"delta":\{"role":"assistant","content":"a"\},"finish_reason":null\}\]\}
 
 data: \{"error":\{"message":"too busy","type":"upstream_error","param":null,"code":"provider_bad_response"\}\}
 
@@ -184,7 +184,7 @@ $
 
 
 === TEST 12: a stall
---- answer: llmbroker_mock stall=300;
+--- answer: llmbroker_mock stall=700;
 --- response_body_like chomp
 ^data: (.|\n)*"code":"provider_timeout"\}\}
 
@@ -193,7 +193,7 @@ $
 
 
 === TEST 13: cut
---- answer: llmbroker_mock cut=300;
+--- answer: llmbroker_mock cut=700;
 --- response_body_like chomp
 ^data: (.|\n)*"code":"provider_bad_response"\}\}
 

@@ -98,6 +98,42 @@ ngx_http_llmbroker_out_refer(ngx_http_llmbroker_out_t *out, u_char *p,
 }
 
 
+ngx_int_t
+ngx_http_llmbroker_out_own(ngx_http_llmbroker_out_t *out)
+{
+    size_t        len;
+    u_char       *p;
+    ngx_buf_t    *b;
+    ngx_chain_t  *cl;
+
+    for (cl = out->chain; cl; cl = cl->next) {
+        b = cl->buf;
+
+        if (!b->memory) {
+            continue;
+        }
+
+        len = b->last - b->pos;
+
+        p = ngx_palloc(out->pool, len);
+        if (p == NULL) {
+            return NGX_ERROR;
+        }
+
+        ngx_memcpy(p, b->pos, len);
+
+        b->start = p;
+        b->pos = p;
+        b->last = p + len;
+        b->end = b->last;
+        b->memory = 0;
+        b->temporary = 1;
+    }
+
+    return NGX_OK;
+}
+
+
 ngx_chain_t *
 ngx_http_llmbroker_out_take(ngx_http_llmbroker_out_t *out)
 {

@@ -49,6 +49,12 @@ ngx_int_t ngx_http_llmbroker_out_refer(ngx_http_llmbroker_out_t *out,
     u_char *p, size_t len);
 
 /*
+ * Copies what *out only refers to, so that the memory may change.
+ * Return: NGX_OK, NGX_ERROR.
+ */
+ngx_int_t ngx_http_llmbroker_out_own(ngx_http_llmbroker_out_t *out);
+
+/*
  * Takes the chain away: *out is empty afterwards.  NULL when nothing was
  * written.  The caller owns the links and buffers.
  */

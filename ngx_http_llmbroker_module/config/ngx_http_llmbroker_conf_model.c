@@ -560,7 +560,15 @@ ngx_http_llmbroker_conf_deployment(ngx_http_llmbroker_reader_t *rd,
 
     url = seen[NGX_HTTP_LLMBROKER_KEY_BASE_URL].value;
 
-    return ngx_http_llmbroker_conf_upstream(rd, url ? url : v, d, &transport);
+    if (ngx_http_llmbroker_conf_upstream(rd, url ? url : v, d, &transport)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    d->upstream.ignore_client_abort = model->policy.drain;
+
+    return NGX_OK;
 }
 
 

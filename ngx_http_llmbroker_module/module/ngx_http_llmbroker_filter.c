@@ -8,7 +8,7 @@
 #include <ngx_core.h>
 #include <ngx_http.h>
 
-#include "request/ngx_http_llmbroker_attempt.h"
+#include "request/ngx_http_llmbroker_drain.h"
 #include "request/ngx_http_llmbroker_headers.h"
 #include "request/ngx_http_llmbroker_send.h"
 #include "module/ngx_http_llmbroker_module.h"
@@ -25,8 +25,9 @@ static ngx_int_t ngx_http_llmbroker_refusal(ngx_http_request_t *r,
 static ngx_int_t ngx_http_llmbroker_add_headers(ngx_http_request_t *r,
     ngx_http_llmbroker_ctx_t *ctx, ngx_http_llmbroker_main_conf_t *mcf);
 static ngx_int_t ngx_http_llmbroker_add_provider_headers(
-    ngx_http_request_t *r, ngx_http_llmbroker_ctx_t *ctx,
-    ngx_uint_t *request_id);
+    ngx_http_request_t *r, ngx_array_t *headers, ngx_uint_t *request_id);
+static ngx_int_t ngx_http_llmbroker_attempt_body(ngx_http_request_t *r,
+    ngx_http_llmbroker_ctx_t *ctx, ngx_chain_t *in);
 static ngx_int_t ngx_http_llmbroker_body_filter(ngx_http_request_t *r,
     ngx_chain_t *in);
 
@@ -141,8 +142,9 @@ ngx_http_llmbroker_add_headers(ngx_http_request_t *r,
 
     request_id = 0;
 
-    if (ctx->headers
-        && ngx_http_llmbroker_add_provider_headers(r, ctx, &request_id)
+    if (ctx->attempt && ctx->attempt->headers
+        && ngx_http_llmbroker_add_provider_headers(r, ctx->attempt->headers,
+                                                   &request_id)
            != NGX_OK)
     {
         return NGX_ERROR;
@@ -221,14 +223,14 @@ ngx_http_llmbroker_add_headers(ngx_http_request_t *r,
 
 static ngx_int_t
 ngx_http_llmbroker_add_provider_headers(ngx_http_request_t *r,
-    ngx_http_llmbroker_ctx_t *ctx, ngx_uint_t *request_id)
+    ngx_array_t *headers, ngx_uint_t *request_id)
 {
     ngx_uint_t        i;
     ngx_table_elt_t  *h, *passed;
 
-    passed = ctx->headers->elts;
+    passed = headers->elts;
 
-    for (i = 0; i < ctx->headers->nelts; i++) {
+    for (i = 0; i < headers->nelts; i++) {
 
         h = ngx_list_push(&r->headers_out.headers);
         if (h == NULL) {
@@ -270,7 +272,7 @@ ngx_http_llmbroker_body_filter(ngx_http_request_t *r, ngx_chain_t *in)
             return NGX_OK;
         }
 
-        return ngx_http_next_body_filter(r, in);
+        return ngx_http_llmbroker_attempt_body(r, ctx, in);
     }
 
     if (ctx == NULL || ctx->refusal == NULL || in == NULL) {
@@ -293,4 +295,30 @@ ngx_http_llmbroker_body_filter(ngx_http_request_t *r, ngx_chain_t *in)
     ngx_http_llmbroker_mark_last(ctx->refusal);
 
     return ngx_http_next_body_filter(r, ctx->refusal);
+}
+
+
+/* an answer that is read to its end need not have a client any more */
+
+static ngx_int_t
+ngx_http_llmbroker_attempt_body(ngx_http_request_t *r,
+    ngx_http_llmbroker_ctx_t *ctx, ngx_chain_t *in)
+{
+    ngx_int_t                      rc;
+    ngx_http_llmbroker_attempt_t  *at;
+
+    if (ctx == NULL || !ctx->gone) {
+
+        rc = ngx_http_next_body_filter(r, in);
+
+        if (rc != NGX_ERROR || ctx == NULL || !ctx->model->policy.drain) {
+            return rc;
+        }
+    }
+
+    at = ngx_http_get_module_ctx(r, ngx_http_llmbroker_module);
+
+    ngx_http_llmbroker_drain(at, in);
+
+    return NGX_OK;
 }

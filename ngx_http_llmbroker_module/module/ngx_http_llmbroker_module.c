@@ -8,6 +8,7 @@
 #include <ngx_core.h>
 #include <ngx_http.h>
 
+#include "request/ngx_http_llmbroker_quit.h"
 #include "module/ngx_http_llmbroker_module.h"
 #include "outbound/ngx_http_llmbroker_health.h"
 
@@ -141,7 +142,8 @@ ngx_http_llmbroker_init_process(ngx_cycle_t *cycle)
     ngx_http_llmbroker_health_init(cycle, mcf->shared.conf,
                                    mcf->shared.states);
 
-    return NGX_OK;
+    return ngx_http_llmbroker_quit_init(cycle,
+                                        mcf->shared.conf->drain_timeout);
 }
 
 

@@ -15,6 +15,7 @@
 #include "request/ngx_http_llmbroker_attempt.h"
 
 
+static void ngx_http_llmbroker_attempt_timer(ngx_event_t *ev);
 static ngx_int_t ngx_http_llmbroker_attempt_build(
     ngx_http_llmbroker_attempt_t *at);
 static ngx_int_t ngx_http_llmbroker_attempt_adapt(
@@ -38,10 +39,10 @@ static void ngx_http_llmbroker_finalize_request(ngx_http_request_t *r,
 
 ngx_int_t
 ngx_http_llmbroker_attempt_prepare(ngx_http_llmbroker_ctx_t *ctx,
-    ngx_http_llmbroker_deployment_t *deployment)
+    ngx_http_llmbroker_pick_t *pick, ngx_http_llmbroker_attempt_t *previous)
 {
     ngx_http_request_t             *r;
-    ngx_http_llmbroker_attempt_t   *at, *before;
+    ngx_http_llmbroker_attempt_t   *at;
     ngx_http_llmbroker_exchange_t  *ex;
 
     r = ctx->request;
@@ -52,19 +53,15 @@ ngx_http_llmbroker_attempt_prepare(ngx_http_llmbroker_ctx_t *ctx,
     }
 
     at->ctx = ctx;
-    at->deployment = deployment;
-
-    /* the answer's part before: not the same one, tried again */
-
-    before = ctx->attempt;
-    at->previous = (before && !before->exchange.done) ? before->previous
-                                                      : before;
+    at->pick = *pick;
+    at->deployment = pick->deployment;
+    at->previous = previous;
 
     ex = &at->exchange;
 
     ex->pool = r->pool;
     ex->log = r->connection->log;
-    ex->target = &deployment->target;
+    ex->target = &at->deployment->target;
     ex->call = ctx->call;
     ex->splice = ex->target->dialect->splice
                  && (ex->target->calls & (1 << ctx->call));
@@ -80,11 +77,10 @@ ngx_http_llmbroker_attempt_prepare(ngx_http_llmbroker_ctx_t *ctx,
     ex->usage.reasoning = -1;
 
     ctx->attempt = at;
-    ctx->headers = NULL;
 
-    if (at->previous) {
-        ex->part = at->previous->exchange.part + 1;
-        ngx_http_llmbroker_answer_continue(ex, &at->previous->exchange);
+    if (previous) {
+        ex->part = previous->exchange.part + 1;
+        ngx_http_llmbroker_answer_continue(ex, &previous->exchange);
     }
 
     return ngx_http_llmbroker_attempt_build(at);
@@ -92,20 +88,65 @@ ngx_http_llmbroker_attempt_prepare(ngx_http_llmbroker_ctx_t *ctx,
 
 
 ngx_int_t
-ngx_http_llmbroker_attempt_start(ngx_http_llmbroker_ctx_t *ctx,
-    ngx_http_llmbroker_deployment_t *deployment)
+ngx_http_llmbroker_attempt_start(ngx_http_llmbroker_attempt_t *at,
+    ngx_msec_t timeout)
 {
-    ngx_int_t  rc;
+    ngx_http_llmbroker_ctx_t  *ctx;
 
-    rc = ngx_http_llmbroker_attempt_prepare(ctx, deployment);
+    ctx = at->ctx;
 
-    if (rc != NGX_OK) {
-        return rc;
+    at->start = at->previous ? at->previous->start : ngx_current_msec;
+
+    if (ngx_http_llmbroker_attempt_subrequest(at) != NGX_OK) {
+        return NGX_ERROR;
     }
 
     ctx->attempts++;
 
-    return ngx_http_llmbroker_attempt_subrequest(ctx->attempt);
+    at->next = ctx->running;
+    ctx->running = at;
+
+    at->counted = 1;
+    ngx_http_llmbroker_state_begin(
+                              ctx->shared->states[at->deployment->slot]);
+
+    at->timer.handler = ngx_http_llmbroker_attempt_timer;
+    at->timer.data = at;
+    at->timer.log = ctx->request->connection->log;
+
+    ngx_add_timer(&at->timer, timeout);
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_http_llmbroker_attempt_timer(ngx_event_t *ev)
+{
+    ngx_connection_t              *c;
+    ngx_http_request_t            *r;
+    ngx_http_llmbroker_attempt_t  *at;
+
+    at = ev->data;
+    r = at->ctx->request;
+    c = r->connection;
+
+    ngx_http_set_log_request(c->log, r);
+
+    /* a complete answer whose provider lingers is no failure */
+
+    if (!at->exchange.done) {
+        ngx_log_error(NGX_LOG_ERR, c->log, NGX_ETIMEDOUT,
+                      "upstream gave no %s answer in %Mms",
+                      at->begun ? "complete" : "first",
+                      ngx_current_msec - at->start);
+
+        at->timed_out = 1;
+    }
+
+    ngx_http_llmbroker_attempt_abort(at);
+
+    ngx_http_run_posted_requests(c);
 }
 
 
@@ -420,6 +461,11 @@ ngx_http_llmbroker_attempt_handler(ngx_http_request_t *r,
     ngx_http_upstream_t              *u;
     ngx_http_llmbroker_deployment_t  *deployment;
 
+    if (at->lost || at->timed_out) {
+        /* it was aborted before it could begin */
+        return NGX_OK;
+    }
+
     if (ngx_http_upstream_create(r) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
@@ -475,7 +521,6 @@ ngx_http_llmbroker_attempt_handler(ngx_http_request_t *r,
 void
 ngx_http_llmbroker_attempt_abort(ngx_http_llmbroker_attempt_t *at)
 {
-    ngx_connection_t     *c;
     ngx_http_request_t   *r;
     ngx_http_upstream_t  *u;
 
@@ -486,34 +531,36 @@ ngx_http_llmbroker_attempt_abort(ngx_http_llmbroker_attempt_t *at)
         return;
     }
 
-    c = u->peer.connection;
-
-    if (c) {
-        /* no other address of the endpoint: the time is up for all */
-
-        u->peer.tries = 0;
-        c->read->timedout = 1;
-        c->read->handler(c->read);
-        return;
+    if (at->timed_out && u->state && u->state->status == 0) {
+        u->state->status = NGX_HTTP_GATEWAY_TIME_OUT;
     }
 
-    /* the name is still being resolved */
+    /*
+     * The way ngx_http_upstream_create() gets rid of an upstream that runs:
+     * its cleanup handler closes the connection, and finalizes the request
+     * with NGX_DONE, which takes off nothing but the count.
+     */
 
-    if (u->resolved && u->resolved->ctx) {
-        ngx_resolve_name_done(u->resolved->ctx);
-        u->resolved->ctx = NULL;
+    r->main->count++;
+
+    (*u->cleanup)(r);
+
+    ngx_http_finalize_request(r, NGX_OK);
+}
+
+
+void
+ngx_http_llmbroker_attempt_release(ngx_http_llmbroker_attempt_t *at)
+{
+    if (at->timer.timer_set) {
+        ngx_del_timer(&at->timer);
     }
 
-    *u->cleanup = NULL;
-    u->cleanup = NULL;
-
-    at->finalized = 1;
-    at->rc = NGX_HTTP_GATEWAY_TIME_OUT;
-
-    c = r->connection;
-
-    ngx_http_finalize_request(r, NGX_HTTP_GATEWAY_TIME_OUT);
-    ngx_http_run_posted_requests(c);
+    if (at->counted) {
+        at->counted = 0;
+        ngx_http_llmbroker_state_end(
+                          at->ctx->shared->states[at->deployment->slot]);
+    }
 }
 
 
@@ -638,7 +685,7 @@ ngx_http_llmbroker_reinit_request(ngx_http_request_t *r)
     ngx_memzero(&at->chunked, sizeof(ngx_http_chunked_t));
 
     at->has_length = 0;
-    at->ctx->headers = NULL;
+    at->headers = NULL;
 
     r->upstream->process_header = ngx_http_llmbroker_attempt_status_line;
     r->state = 0;
@@ -676,6 +723,8 @@ ngx_http_llmbroker_finalize_request(ngx_http_request_t *r, ngx_int_t rc)
 
     at->stale = (rc == NGX_HTTP_BAD_GATEWAY && u->peer.cached
                  && u->state && u->state->bytes_received == 0);
+
+    ngx_http_llmbroker_attempt_release(at);
 
     if (r->upstream_states == NULL) {
         return;

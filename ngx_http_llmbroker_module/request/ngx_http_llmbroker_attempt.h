@@ -12,12 +12,16 @@
 
 #include "codec/ngx_http_llmbroker_frame.h"
 #include "request/ngx_http_llmbroker_request.h"
+#include "request/ngx_http_llmbroker_retry.h"
 
 
 /* bounds of a buffered answer, of one event, of an error's text: bytes */
 #define NGX_HTTP_LLMBROKER_MAX_ANSWER  (32 * 1024 * 1024)
 #define NGX_HTTP_LLMBROKER_MAX_EVENT   (16 * 1024 * 1024)
 #define NGX_HTTP_LLMBROKER_MAX_ERROR   (64 * 1024)
+
+/* of a stream, kept until its first content: bytes */
+#define NGX_HTTP_LLMBROKER_MAX_HELD    (64 * 1024)
 
 
 typedef enum {
@@ -31,9 +35,14 @@ typedef enum {
 struct ngx_http_llmbroker_attempt_s {
     ngx_http_request_t              *request;   /* the subrequest */
     ngx_http_llmbroker_ctx_t        *ctx;
-    ngx_http_llmbroker_deployment_t *deployment;
+    ngx_http_llmbroker_pick_t        pick;
+    ngx_http_llmbroker_deployment_t *deployment; /* of pick */
     ngx_http_llmbroker_attempt_t    *previous;  /* told the answer's part
                                                    before, or NULL */
+    ngx_http_llmbroker_attempt_t    *next;      /* in ctx->running */
+
+    ngx_event_t                      timer;     /* of the whole answer */
+    ngx_msec_t                       start;     /* of the first part */
     ngx_http_llmbroker_exchange_t    exchange;
 
     ngx_chain_t                     *body;      /* to the provider */
@@ -53,12 +62,24 @@ struct ngx_http_llmbroker_attempt_s {
     off_t                            events;    /* bytes of what is kept of a
                                                    stream for a whole answer */
 
+    /* response headers that are passed on */
+    ngx_array_t                     *headers;   /* ngx_table_elt_t */
+
     ngx_uint_t                       provider_status;
     ngx_int_t                        rc;        /* of the upstream */
+    ngx_int_t                        result;    /* of ..._outcome() */
+    ngx_http_llmbroker_class_e       class;     /* of a failure */
 
     unsigned                         done:1;    /* the subrequest has ended */
     unsigned                         finalized:1; /* rc is set */
-    unsigned                         stale:1;
+    unsigned                         counted:1; /* as in flight */
+    unsigned                         begun:1;   /* something to tell came */
+    unsigned                         committed:1; /* the client has it */
+    unsigned                         lost:1;    /* another one was faster */
+    unsigned                         timed_out:1;
+    unsigned                         stale:1;   /* its kept connection was
+                                                   dead */
+    unsigned                         fresh:1;   /* it replaces a stale one */
     unsigned                         failed:1;  /* exchange.fault tells */
     unsigned                         no_memory:1;
     unsigned                         ended:1;   /* the body's end was seen */
@@ -69,30 +90,41 @@ struct ngx_http_llmbroker_attempt_s {
 
 /*
  * Makes an attempt at a deployment and builds the request's body for it; it
- * becomes ctx->attempt.  Behind one that is done it is for the next part of
- * the answer.
+ * becomes ctx->attempt.
+ *
+ * pick:      the deployment, and the alias that it stands behind
+ * previous:  told the part of the answer before the one that this attempt is
+ *            for; NULL: it is for the first
  *
  * Return: NGX_OK; NGX_DECLINED when the provider cannot be asked this, with
  * ctx->error set; NGX_ERROR.
  */
 ngx_int_t ngx_http_llmbroker_attempt_prepare(ngx_http_llmbroker_ctx_t *ctx,
-    ngx_http_llmbroker_deployment_t *deployment);
+    ngx_http_llmbroker_pick_t *pick, ngx_http_llmbroker_attempt_t *previous);
 
 /*
- * Prepares an attempt and starts it.  Afterwards the main request's
- * write_event_handler is called once, when the attempt is done.
+ * Starts the attempt that was prepared.  Afterwards the main request's
+ * write_event_handler is called when the attempt is done.
  *
- * Return: as ngx_http_llmbroker_attempt_prepare().
+ * timeout:  until the first token of the answer, msec
+ *
+ * Return: NGX_OK, NGX_ERROR.
  */
-ngx_int_t ngx_http_llmbroker_attempt_start(ngx_http_llmbroker_ctx_t *ctx,
-    ngx_http_llmbroker_deployment_t *deployment);
+ngx_int_t ngx_http_llmbroker_attempt_start(ngx_http_llmbroker_attempt_t *at,
+    ngx_msec_t timeout);
 
 /* The content handler of the subrequest. */
 ngx_int_t ngx_http_llmbroker_attempt_handler(ngx_http_request_t *r,
     ngx_http_llmbroker_attempt_t *at);
 
-/* Ends a running attempt at once, as if the provider had timed out. */
+/*
+ * Ends an attempt at once, its connection included; not to be called within
+ * the attempt's own upstream handlers.  Of one that is done: nothing.
+ */
 void ngx_http_llmbroker_attempt_abort(ngx_http_llmbroker_attempt_t *at);
+
+/* Gives back what an attempt holds beside its memory; may be called again. */
+void ngx_http_llmbroker_attempt_release(ngx_http_llmbroker_attempt_t *at);
 
 /*
  * The pieces of a body that was read as one text.
@@ -131,6 +163,10 @@ ngx_int_t ngx_http_llmbroker_attempt_eof(ngx_http_llmbroker_attempt_t *at);
  */
 ngx_int_t ngx_http_llmbroker_attempt_pass(ngx_http_llmbroker_attempt_t *at,
     ngx_str_t *name, ngx_str_t *value);
+
+/* Takes a response header back; name is in lower case. */
+void ngx_http_llmbroker_attempt_forget(ngx_http_llmbroker_attempt_t *at,
+    ngx_str_t *name);
 
 /*
  * The provider's message is unusable: ends the attempt with the fault "The

@@ -13,6 +13,7 @@
 
 #include "ngx_http_llmbroker_compat.h"
 #include "request/ngx_http_llmbroker_attempt.h"
+#include "request/ngx_http_llmbroker_run.h"
 
 
 /* an answer is complete, its HTTP message is not: msec */
@@ -24,6 +25,8 @@
 
 
 static ngx_int_t ngx_http_llmbroker_filter_init_events(
+    ngx_http_llmbroker_attempt_t *at);
+static ngx_int_t ngx_http_llmbroker_filter_header(
     ngx_http_llmbroker_attempt_t *at);
 static ngx_int_t ngx_http_llmbroker_filter_sniff(
     ngx_http_llmbroker_attempt_t *at, u_char **pp, u_char *last);
@@ -78,7 +81,9 @@ ngx_http_llmbroker_attempt_filter_init(void *data)
 
     if (at->read == NGX_HTTP_LLMBROKER_READ_EVENTS) {
 
-        if (ngx_http_llmbroker_filter_init_events(at) != NGX_OK) {
+        if (ngx_http_llmbroker_filter_init_events(at) != NGX_OK
+            || ngx_http_llmbroker_filter_header(at) != NGX_OK)
+        {
             return NGX_ERROR;
         }
 
@@ -88,10 +93,45 @@ ngx_http_llmbroker_attempt_filter_init(void *data)
     }
 
     if (at->previous) {
+        at->committed = at->ctx->streaming;
         ngx_http_llmbroker_filter_owed(at, &at->previous->out);
     }
 
     return (u->length == 0) ? ngx_http_llmbroker_filter_end(at) : NGX_OK;
+}
+
+
+/* "stream_commit: header": the client learns at once that there is a stream */
+
+static ngx_int_t
+ngx_http_llmbroker_filter_header(ngx_http_llmbroker_attempt_t *at)
+{
+    ngx_chain_t          *cl;
+    ngx_http_upstream_t  *u;
+
+    if (!at->exchange.stream || !at->ctx->model->policy.commit_header
+        || at->ctx->streaming)
+    {
+        return NGX_OK;
+    }
+
+    if (ngx_http_llmbroker_run_commit(at) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    u = at->request->upstream;
+
+    cl = ngx_chain_get_free_buf(at->request->pool, &u->free_bufs);
+    if (cl == NULL) {
+        return NGX_ERROR;
+    }
+
+    cl->buf->flush = 1;
+    cl->buf->tag = u->output.tag;
+
+    u->out_bufs = cl;
+
+    return NGX_OK;
 }
 
 
@@ -356,14 +396,11 @@ static ngx_int_t
 ngx_http_llmbroker_filter_data(ngx_http_llmbroker_attempt_t *at, u_char *p,
     u_char *last)
 {
-    ngx_int_t                  rc;
-    ngx_http_llmbroker_ctx_t  *ctx;
+    ngx_int_t  rc;
 
     if (p == last) {
         return NGX_OK;
     }
-
-    ctx = at->ctx;
 
     if (at->read == NGX_HTTP_LLMBROKER_READ_ANSWER
         && at->exchange.stream && at->received == 0)
@@ -401,7 +438,9 @@ ngx_http_llmbroker_filter_data(ngx_http_llmbroker_attempt_t *at, u_char *p,
         return (rc == NGX_ERROR) ? NGX_ERROR : NGX_OK;
     }
 
-    ngx_http_llmbroker_request_first(ctx);
+    if (at->read == NGX_HTTP_LLMBROKER_READ_ANSWER) {
+        ngx_http_llmbroker_run_first(at);
+    }
 
     if (at->read == NGX_HTTP_LLMBROKER_READ_ANSWER
         && at->exchange.splice && !at->exchange.stream)
@@ -608,22 +647,33 @@ ngx_http_llmbroker_filter_pass(ngx_http_llmbroker_attempt_t *at,
 static ngx_int_t
 ngx_http_llmbroker_filter_flush(ngx_http_llmbroker_attempt_t *at)
 {
-    ngx_chain_t               *cl, **ll;
-    ngx_http_upstream_t       *u;
-    ngx_http_llmbroker_ctx_t  *ctx;
+    ngx_chain_t                    *cl, **ll;
+    ngx_http_upstream_t            *u;
+    ngx_http_llmbroker_exchange_t  *ex;
 
-    ctx = at->ctx;
+    ex = &at->exchange;
 
-    if (!at->exchange.stream || at->out.chain == NULL) {
+    if (ex->begun) {
+        ngx_http_llmbroker_run_first(at);
+    }
+
+    if (!ex->stream || at->out.chain == NULL) {
         return NGX_OK;
     }
 
-    ngx_http_llmbroker_request_first(ctx);
+    if (!at->committed) {
 
-    if (!ctx->streaming
-        && ngx_http_llmbroker_request_stream(ctx) != NGX_OK)
-    {
-        return NGX_ERROR;
+        /* until then another provider may still be asked */
+
+        if (!ex->begun && !ex->done
+            && at->out.length < NGX_HTTP_LLMBROKER_MAX_HELD)
+        {
+            return ngx_http_llmbroker_out_own(&at->out);
+        }
+
+        if (ngx_http_llmbroker_run_commit(at) != NGX_OK) {
+            return NGX_ERROR;
+        }
     }
 
     u = at->request->upstream;
@@ -636,9 +686,9 @@ ngx_http_llmbroker_filter_flush(ngx_http_llmbroker_attempt_t *at)
 
     cl->buf->flush = 1;
 
-    if (at->exchange.done && !at->ended) {
+    if (ex->done && !at->ended) {
         /* wait for the end of the message, but not for long */
-        ngx_add_timer(&ctx->timer, NGX_HTTP_LLMBROKER_LINGER);
+        ngx_add_timer(&at->timer, NGX_HTTP_LLMBROKER_LINGER);
     }
 
     return NGX_OK;

@@ -31,8 +31,6 @@ typedef struct {
 static ngx_int_t ngx_http_llmbroker_process_header(ngx_http_request_t *r);
 static ngx_int_t ngx_http_llmbroker_header_line(
     ngx_http_llmbroker_attempt_t *at);
-static void ngx_http_llmbroker_forget_header(ngx_http_llmbroker_ctx_t *ctx,
-    ngx_str_t *name);
 static ngx_int_t ngx_http_llmbroker_header_done(
     ngx_http_llmbroker_attempt_t *at);
 static ngx_int_t ngx_http_llmbroker_content_length(
@@ -201,38 +199,12 @@ ngx_http_llmbroker_header_line(ngx_http_llmbroker_attempt_t *at)
     rc = at->exchange.target->dialect->header(&at->exchange, &name, &value);
 
     if (rc == NGX_OK) {
-        ngx_http_llmbroker_forget_header(at->ctx, &name);
+        /* a dialect may know better what it has told under the same name */
+        ngx_http_llmbroker_attempt_forget(at, &name);
         return ngx_http_llmbroker_attempt_pass(at, &name, &value);
     }
 
     return (rc == NGX_DECLINED) ? NGX_OK : NGX_ERROR;
-}
-
-
-/* a dialect may know better what it has told under the same name */
-
-static void
-ngx_http_llmbroker_forget_header(ngx_http_llmbroker_ctx_t *ctx,
-    ngx_str_t *name)
-{
-    ngx_uint_t        i;
-    ngx_table_elt_t  *h;
-
-    if (ctx->headers == NULL) {
-        return;
-    }
-
-    h = ctx->headers->elts;
-
-    for (i = 0; i < ctx->headers->nelts; i++) {
-
-        if (h[i].key.len == name->len
-            && ngx_memcmp(h[i].key.data, name->data, name->len) == 0)
-        {
-            h[i] = h[--ctx->headers->nelts];
-            return;
-        }
-    }
 }
 
 
@@ -256,7 +228,7 @@ ngx_http_llmbroker_header_done(ngx_http_llmbroker_attempt_t *at)
         }
 
         ngx_memzero(&at->status, sizeof(ngx_http_status_t));
-        at->ctx->headers = NULL;
+        at->headers = NULL;
         u->process_header = ngx_http_llmbroker_attempt_status_line;
 
         return ngx_http_llmbroker_attempt_status_line(r);
@@ -410,12 +382,12 @@ ngx_int_t
 ngx_http_llmbroker_attempt_pass(ngx_http_llmbroker_attempt_t *at,
     ngx_str_t *name, ngx_str_t *value)
 {
-    u_char                    *p;
-    size_t                     i;
-    ngx_table_elt_t           *h;
-    ngx_http_llmbroker_ctx_t  *ctx;
+    u_char           *p;
+    size_t            i;
+    ngx_pool_t       *pool;
+    ngx_table_elt_t  *h;
 
-    ctx = at->ctx;
+    pool = at->exchange.pool;
 
     if (value->len == 0 || value->len > 256) {
         return NGX_OK;
@@ -427,17 +399,16 @@ ngx_http_llmbroker_attempt_pass(ngx_http_llmbroker_attempt_t *at,
         }
     }
 
-    if (ctx->headers == NULL) {
-        ctx->headers = ngx_array_create(ctx->request->pool, 8,
-                                        sizeof(ngx_table_elt_t));
-        if (ctx->headers == NULL) {
+    if (at->headers == NULL) {
+        at->headers = ngx_array_create(pool, 8, sizeof(ngx_table_elt_t));
+        if (at->headers == NULL) {
             return NGX_ERROR;
         }
     }
 
-    h = ctx->headers->elts;
+    h = at->headers->elts;
 
-    for (i = 0; i < ctx->headers->nelts; i++) {
+    for (i = 0; i < at->headers->nelts; i++) {
         if (h[i].key.len == name->len
             && ngx_memcmp(h[i].key.data, name->data, name->len) == 0)
         {
@@ -445,16 +416,16 @@ ngx_http_llmbroker_attempt_pass(ngx_http_llmbroker_attempt_t *at,
         }
     }
 
-    if (ctx->headers->nelts == 32) {
+    if (at->headers->nelts == 32) {
         return NGX_OK;
     }
 
-    h = ngx_array_push(ctx->headers);
+    h = ngx_array_push(at->headers);
     if (h == NULL) {
         return NGX_ERROR;
     }
 
-    p = ngx_pnalloc(ctx->request->pool, name->len + value->len);
+    p = ngx_pnalloc(pool, name->len + value->len);
     if (p == NULL) {
         return NGX_ERROR;
     }
@@ -472,4 +443,29 @@ ngx_http_llmbroker_attempt_pass(ngx_http_llmbroker_attempt_t *at,
     ngx_memcpy(p, value->data, value->len);
 
     return NGX_OK;
+}
+
+
+void
+ngx_http_llmbroker_attempt_forget(ngx_http_llmbroker_attempt_t *at,
+    ngx_str_t *name)
+{
+    ngx_uint_t        i;
+    ngx_table_elt_t  *h;
+
+    if (at->headers == NULL) {
+        return;
+    }
+
+    h = at->headers->elts;
+
+    for (i = 0; i < at->headers->nelts; i++) {
+
+        if (h[i].key.len == name->len
+            && ngx_memcmp(h[i].key.data, name->data, name->len) == 0)
+        {
+            h[i] = h[--at->headers->nelts];
+            return;
+        }
+    }
 }

@@ -113,6 +113,18 @@ static const ngx_http_llmbroker_error_row_t  ngx_http_llmbroker_errors[] = {
       ngx_string("model_not_available"),
       ngx_string("The model is not available.") },
 
+    { 503, NGX_HTTP_LLMBROKER_UPSTREAM_ERROR,
+      ngx_string("no_healthy_deployment"),
+      ngx_string("No deployment of the model works at the moment.") },
+
+    { 503, ngx_string("server_error"),
+      ngx_string("server_overloaded"),
+      ngx_string("The gateway has no free connections.") },
+
+    { 503, ngx_string("server_error"),
+      ngx_string("server_shutdown"),
+      ngx_string("The gateway is restarting, the answer was ended.") },
+
     { 504, NGX_HTTP_LLMBROKER_UPSTREAM_ERROR,
       ngx_string("provider_timeout"),
       ngx_string("The provider did not answer in time.") },

@@ -46,19 +46,24 @@ struct ngx_http_llmbroker_ctx_s {
     ngx_str_t                        model_name;  /* as the client wrote it */
     ngx_http_llmbroker_route_t       route;
 
-    ngx_http_llmbroker_attempt_t    *attempt;     /* the newest, or NULL */
+
+    /* the one that the answer is of: the newest, or the one that has won */
+    ngx_http_llmbroker_attempt_t    *attempt;
+    ngx_http_llmbroker_attempt_t    *winner;      /* has begun to answer */
+    ngx_http_llmbroker_attempt_t    *running;     /* not judged yet */
     ngx_uint_t                       attempts;
+    ngx_uint_t                       replaced;    /* ... a stale connection */
+    ngx_uint_t                       hedges;
+    ngx_uint_t                       rounds;      /* behind which it waited */
 
     ngx_http_llmbroker_error_t       error;       /* status 0: none */
     ngx_chain_t                     *refusal;     /* in place of nginx's page */
 
-    /* a provider's response headers that are passed on */
-    ngx_array_t                     *headers;     /* ngx_table_elt_t */
-
     /* nginx's own, while the body is read */
     ngx_http_event_handler_pt        read_event_handler;
 
-    ngx_event_t                      timer;       /* of the whole answer */
+    ngx_event_t                      timer;       /* of a hedge or a pause */
+    ngx_queue_t                      queue;       /* of ..._quit.c */
     ngx_msec_t                       start;       /* of the first attempt */
     ngx_msec_t                       ttft;        /* (ngx_msec_t) -1: none */
 
@@ -66,9 +71,12 @@ struct ngx_http_llmbroker_ctx_s {
     unsigned                         scan_failed:1;
     unsigned                         stream:1;    /* the client asked for it */
     unsigned                         streaming:1; /* the header is sent */
-    unsigned                         timed_out:1;
-    unsigned                         stale:1;     /* a reused connection was
-                                                     dead: tried once more */
+    unsigned                         paused:1;    /* between two rounds */
+    unsigned                         watched:1;   /* queue is in use */
+    unsigned                         quitting:1;  /* the process is */
+    unsigned                         gone:1;      /* the client, and what is
+                                                     left of the answer is
+                                                     read for its usage */
     unsigned                         answering:1; /* the response is ours */
     unsigned                         refused:1;   /* refusal is sent */
     unsigned                         early:1;     /* read before access */
@@ -94,19 +102,6 @@ ngx_int_t ngx_http_llmbroker_request_scan(ngx_http_llmbroker_ctx_t *ctx);
  * ngx_http_read_client_request_body() in the content phase.  Finalizes r.
  */
 void ngx_http_llmbroker_request(ngx_http_request_t *r);
-
-/*
- * The answer begins: notes the time, and lets the whole answer have its time
- * where the first token had less.  Later calls do nothing.
- */
-void ngx_http_llmbroker_request_first(ngx_http_llmbroker_ctx_t *ctx);
-
-/*
- * Sends what an attempt has translated or passed on so far: the header of a
- * streamed answer, once.  Called with the attempt running.
- * Return: NGX_OK, NGX_ERROR.
- */
-ngx_int_t ngx_http_llmbroker_request_stream(ngx_http_llmbroker_ctx_t *ctx);
 
 
 #endif /* _NGX_HTTP_LLMBROKER_REQUEST_H_INCLUDED_ */

@@ -230,7 +230,11 @@ END
 END
         done
 
+        # failures are asked for one after the other
+
         cat <<END
+proxy:
+  breaker: {failures: 0, error_rate: 0}
 security:
   enable_api_key_auth: true
   api_keys: ["open-sesame"]

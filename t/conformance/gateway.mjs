@@ -193,7 +193,9 @@ http {
 
         fs.writeFileSync(path.join(this.work, 'llmbroker.yaml'),
                          `models:\n${models.map(model).join('')}`
-                         + 'proxy:\n  timeout: 15\n');
+                         + 'proxy:\n  timeout: 15\n'
+                         /* recorded failures do not keep one another away */
+                         + '  breaker: {failures: 0, error_rate: 0}\n');
     }
 }
 

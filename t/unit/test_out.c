@@ -20,6 +20,7 @@
 
 static void test_copy(void);
 static void test_refer(void);
+static void test_own(void);
 static void test_take(void);
 static void test_recycle(void);
 static void test_recycled_flags(void);
@@ -39,6 +40,7 @@ main(void)
 {
     test_copy();
     test_refer();
+    test_own();
     test_take();
     test_recycle();
     test_recycled_flags();
@@ -152,6 +154,45 @@ test_refer(void)
     ok(sane(out.chain), "an empty reference makes no buffer");
 
     ok(foreign[3] == '-', "a copy does not grow into foreign memory");
+
+    ngx_destroy_pool(pool);
+}
+
+
+/* what was referred to may change afterwards, and writing goes on */
+
+static void
+test_own(void)
+{
+    u_char                     got[4096];
+    size_t                     len;
+    ngx_pool_t                *pool;
+    ngx_chain_t               *free;
+    ngx_http_llmbroker_out_t   out;
+
+    pool = ngx_create_pool(4096, NULL);
+    free = NULL;
+
+    ngx_http_llmbroker_out_init(&out, pool, &free, &test_tag, TEST_SIZE);
+
+    ngx_memset(foreign, 'f', sizeof(foreign));
+
+    is(ngx_http_llmbroker_out_copy(&out, "<", 1), NGX_OK, "copied");
+    is(ngx_http_llmbroker_out_refer(&out, foreign, 300), NGX_OK, "referred");
+    is(ngx_http_llmbroker_out_own(&out), NGX_OK, "owned");
+
+    ngx_memset(foreign, 'x', sizeof(foreign));
+
+    is(ngx_http_llmbroker_out_own(&out), NGX_OK, "owned again");
+    is(ngx_http_llmbroker_out_copy(&out, ">", 1), NGX_OK, "copied behind it");
+
+    len = flat(out.chain, got);
+
+    is(len, 302, "length of what is owned");
+    is(out.length, 302, "length that is told");
+    is(got[0] == '<' && got[1] == 'f' && got[300] == 'f' && got[301] == '>',
+       1, "bytes of what is owned");
+    is(foreign[300], 'x', "nothing is written behind what was referred to");
 
     ngx_destroy_pool(pool);
 }
