@@ -362,7 +362,10 @@ ngx_http_llmbroker_init_state(ngx_shm_zone_t *zone,
     p = name.data;
 
     for (i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
-        p = ngx_cpymem(p, parts[i]->data, parts[i]->len);
+        if (parts[i]->len) {
+            p = ngx_cpymem(p, parts[i]->data, parts[i]->len);
+        }
+
         *p++ = '\0';
     }
 
