@@ -1,0 +1,103 @@
+/*
+ * Copyright (C) LLMBroker contributors
+ *
+ * What workers know of a deployment is in shared memory: it survives them, and
+ * a reload that shuffles the file.
+ */
+
+
+import assert from 'node:assert/strict';
+
+import { assertError, chat, get } from './lib/client.mjs';
+import { model } from './lib/gateway.mjs';
+import { error, says } from './lib/openai.mjs';
+import { reply } from './lib/provider.mjs';
+import { row } from './lib/row.mjs';
+import { eventually } from './lib/time.mjs';
+
+
+/* by alias: the first deployment as /health tells it */
+
+const health = async (gateway) => {
+    const { json } = await get(gateway, '/health');
+
+    return Object.fromEntries(json.models.map(({ name, deployments }) =>
+        [name, deployments[0]]));
+};
+
+
+row('O1 an open breaker survives a reload of a file in another order',
+    async (t) => {
+        const bad = await t.provider(reply(500, error('no')));
+        const good = await t.provider(says('fine'));
+        const breaker = { failures: 2, open: '60s' };
+        const models = { bad: model(bad, { breaker }),
+                         good: model(good, { breaker }) };
+        const gateway = await t.gateway({ models, workers: 2 });
+
+        for (let i = 0; i < 2; i++) {
+            assertError(await chat(gateway, { model: 'bad' }), 502,
+                        'provider_unavailable');
+        }
+
+        for (let i = 0; i < 3; i++) {
+            const now = await health(gateway);
+
+            assert.equal(now.bad.breaker, 'open');
+            assert.equal(now.bad.status, 'down');
+            assert.equal(now.bad.failures, 2);
+            assert.ok(now.bad.retry_in > 50, `${now.bad.retry_in} s`);
+            assert.equal(now.good.breaker, 'closed');
+            assert.equal(now.good.status, 'up');
+
+            gateway.options.models = i % 2 ? { ...models }
+                : { [`new-${i}`]: model(good), good: models.good,
+                    bad: models.bad };
+            gateway.write();
+            await gateway.reload();
+        }
+
+        /* another key is another deployment */
+
+        gateway.options.models.bad = { ...models.bad, api_key: 'sk-other' };
+        gateway.write();
+        await gateway.reload();
+
+        assert.equal((await health(gateway)).bad.breaker, 'closed');
+    });
+
+
+row('O4 an open breaker survives the kill -9 of all workers',
+    async (t) => {
+        const bad = await t.provider(reply(500, error('no')));
+        const gateway = await t.between(bad, { breaker: { failures: 1,
+                                                          open: '60s' } },
+                                        { workers: 2,
+                                          allow: [/exited on signal 9/] });
+
+        assertError(await chat(gateway), 502, 'provider_unavailable');
+
+        const old = gateway.workers();
+
+        old.forEach((pid) => process.kill(pid, 'SIGKILL'));
+
+        await eventually('other workers', () =>
+            gateway.serving().length === 2
+            && gateway.serving().every((pid) => !old.includes(pid)));
+
+        const now = await health(gateway);
+
+        assert.equal(now.m.breaker, 'open');
+        assert.equal(now.m.in_flight, 0);
+    });
+
+
+row('without a master process there is a state, too', async (t) => {
+    const bad = await t.provider(reply(500, error('no')));
+    const gateway = await t.between(bad, { breaker: { failures: 1,
+                                                      open: '60s' } },
+                                    { main: 'master_process off;' });
+
+    assertError(await chat(gateway), 502, 'provider_unavailable');
+    assert.equal((await health(gateway)).m.breaker, 'open');
+});
