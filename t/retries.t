@@ -33,6 +33,13 @@ _EOC_
 _EOC_
     }
 
+    $servers .= <<"_EOC_" if defined $block->claude;
+    server {
+        listen 127.0.0.1:\$TEST_NGINX_RAND_PORT_4;
+        location / { llmbroker_mock echo_request=on; }
+    }
+_EOC_
+
     (my $keys = $block->keys || '') =~ s/\n(?=.)/\n    /g;
     my $more = $block->more || '';
 
@@ -262,24 +269,28 @@ qr/^0\.(39|4[0-4])\d 504, 504 2 e:provider_timeout$/
 
 
 
-=== TEST 17: fallbacks: another alias, another dialect
---- keys: fallbacks: [claude]
+=== TEST 17: fallbacks: another alias in another dialect, with its parameters
+--- keys
+default_params: {temperature: 0.25}
+fallbacks: [claude]
 --- a: status=500
 --- b: status=500
 --- more
   claude:
     provider: claude
-    base_url: http://127.0.0.1:$TEST_NGINX_RAND_PORT_3/anthropic/v1
+    base_url: http://127.0.0.1:$TEST_NGINX_RAND_PORT_4/v1
     api_key: k
     model_name: mock-claude
-    deployments:
-      - {model_name: mock-claude}
---- c
+    default_params: {max_tokens: 77}
+    fallbacks: [gpt]
+--- claude
 --- response_headers
 X-Upstream: 500, 500, 200
 x-llmbroker-model: gpt
---- response_body_like: "object":"chat.completion"
---- SKIP
+x-llmbroker-provider: claude
+x-llmbroker-attempts: 3
+--- response_body_like eval
+qr/"object":"chat.completion".*max_tokens\\":77(?!.*temperature)/
 
 
 

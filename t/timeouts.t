@@ -104,7 +104,23 @@ qr/^0\.(29|3)\d/
 
 
 
-=== TEST 6: pieces that come in time, and more than the whole may take
+=== TEST 6: no silence: pieces come in time, and none is counted double
+--- keys: idle_timeout: 300ms
+--- knobs: chunks=9 spacing=160ms
+--- stream: 1
+--- response_body_like: data: \[DONE\]
+
+
+
+=== TEST 7: ... silence begins with the last piece
+--- keys: idle_timeout: 400ms
+--- knobs: chunks=9 spacing=150ms stall=1200
+--- stream: 1
+--- response_body_like: "code":"provider_timeout"
+
+
+
+=== TEST 8: pieces that come in time, and more than the whole may take
 --- keys: timeout: 500ms
 --- knobs: chunks=8 spacing=150ms
 --- stream: 1
@@ -117,7 +133,7 @@ qr/^0\.(49|5)\d/
 
 
 
-=== TEST 7: the time that the client took for its body is not the provider's
+=== TEST 9: the time that the client took for its body is not the provider's
 --- keys
 first_token_timeout: 400ms
     timeout: 600ms

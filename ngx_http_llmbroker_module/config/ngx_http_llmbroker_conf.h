@@ -108,6 +108,7 @@ typedef struct {
 
     ngx_msec_t                       timeout;     /* of one answer */
     ngx_msec_t                       first_token_timeout;
+    ngx_msec_t                       idle_timeout; /* behind the first */
 
     ngx_uint_t                       weight;      /* default 1 */
     ngx_uint_t                       priority;    /* default 0 */

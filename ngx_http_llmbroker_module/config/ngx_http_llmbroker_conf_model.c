@@ -525,9 +525,13 @@ ngx_http_llmbroker_conf_deployment(ngx_http_llmbroker_reader_t *rd,
     d->weight = settings->weight;
     d->priority = settings->priority;
     d->timeout = settings->timeout;
+
+    d->idle_timeout = settings->idle_timeout ? settings->idle_timeout
+                                             : settings->timeout;
+
     d->first_token_timeout = settings->first_token_timeout
                                  ? settings->first_token_timeout
-                                 : settings->timeout;
+                                 : d->idle_timeout;
 
     for (i = 0; i < NGX_HTTP_LLMBROKER_KEYS; i++) {
         if (seen[i].unset.len) {
@@ -554,9 +558,6 @@ ngx_http_llmbroker_conf_deployment(ngx_http_llmbroker_reader_t *rd,
                                 ? settings->connect_timeout
                                 : ngx_min(settings->timeout,
                                           NGX_HTTP_LLMBROKER_CONF_CONNECT);
-
-    transport.idle_timeout = settings->idle_timeout ? settings->idle_timeout
-                                                    : settings->timeout;
 
     url = seen[NGX_HTTP_LLMBROKER_KEY_BASE_URL].value;
 

@@ -11,6 +11,7 @@
 #define NGX_HTTP_LLMBROKER_CONF_CA       "/etc/ssl/certs/ca-certificates.crt"
 #define NGX_HTTP_LLMBROKER_CONF_DEPTH    10
 #define NGX_HTTP_LLMBROKER_CONF_BUFFER   16384
+#define NGX_HTTP_LLMBROKER_CONF_READ     1000
 
 /*
  * Shorter than the providers' own timeouts (60 s and more), as a connection
@@ -190,8 +191,11 @@ ngx_http_llmbroker_conf_upstream(ngx_http_llmbroker_reader_t *rd,
     d->upstream = rd->upstream;
     d->upstream.upstream = peer->uscf;
     d->upstream.connect_timeout = transport->connect_timeout;
-    d->upstream.send_timeout = transport->idle_timeout;
-    d->upstream.read_timeout = transport->idle_timeout;
+    d->upstream.send_timeout = d->idle_timeout;
+
+    /* an attempt's own timer is exact, and never later than this one */
+
+    d->upstream.read_timeout = d->timeout + NGX_HTTP_LLMBROKER_CONF_READ;
 
 #if (NGX_HTTP_SSL)
     if (peer->ssl) {

@@ -16,7 +16,6 @@ typedef struct {
     ngx_http_llmbroker_yaml_t       *ca;         /* its value, for messages */
     ngx_uint_t                       verify;
     ngx_msec_t                       connect_timeout;
-    ngx_msec_t                       idle_timeout;
 } ngx_http_llmbroker_conf_transport_t;
 
 

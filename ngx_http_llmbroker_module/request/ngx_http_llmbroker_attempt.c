@@ -15,7 +15,6 @@
 #include "request/ngx_http_llmbroker_attempt.h"
 
 
-static void ngx_http_llmbroker_attempt_timer(ngx_event_t *ev);
 static ngx_int_t ngx_http_llmbroker_attempt_build(
     ngx_http_llmbroker_attempt_t *at);
 static ngx_int_t ngx_http_llmbroker_attempt_adapt(
@@ -88,14 +87,14 @@ ngx_http_llmbroker_attempt_prepare(ngx_http_llmbroker_ctx_t *ctx,
 
 
 ngx_int_t
-ngx_http_llmbroker_attempt_start(ngx_http_llmbroker_attempt_t *at,
-    ngx_msec_t timeout)
+ngx_http_llmbroker_attempt_start(ngx_http_llmbroker_attempt_t *at)
 {
     ngx_http_llmbroker_ctx_t  *ctx;
 
     ctx = at->ctx;
 
-    at->start = at->previous ? at->previous->start : ngx_current_msec;
+    at->own = ngx_current_msec;
+    at->start = at->previous ? at->previous->start : at->own;
 
     if (ngx_http_llmbroker_attempt_subrequest(at) != NGX_OK) {
         return NGX_ERROR;
@@ -110,43 +109,9 @@ ngx_http_llmbroker_attempt_start(ngx_http_llmbroker_attempt_t *at,
     ngx_http_llmbroker_state_begin(
                               ctx->shared->states[at->deployment->slot]);
 
-    at->timer.handler = ngx_http_llmbroker_attempt_timer;
-    at->timer.data = at;
-    at->timer.log = ctx->request->connection->log;
-
-    ngx_add_timer(&at->timer, timeout);
+    ngx_http_llmbroker_attempt_watch(at);
 
     return NGX_OK;
-}
-
-
-static void
-ngx_http_llmbroker_attempt_timer(ngx_event_t *ev)
-{
-    ngx_connection_t              *c;
-    ngx_http_request_t            *r;
-    ngx_http_llmbroker_attempt_t  *at;
-
-    at = ev->data;
-    r = at->ctx->request;
-    c = r->connection;
-
-    ngx_http_set_log_request(c->log, r);
-
-    /* a complete answer whose provider lingers is no failure */
-
-    if (!at->exchange.done) {
-        ngx_log_error(NGX_LOG_ERR, c->log, NGX_ETIMEDOUT,
-                      "upstream gave no %s answer in %Mms",
-                      at->begun ? "complete" : "first",
-                      ngx_current_msec - at->start);
-
-        at->timed_out = 1;
-    }
-
-    ngx_http_llmbroker_attempt_abort(at);
-
-    ngx_http_run_posted_requests(c);
 }
 
 
@@ -173,7 +138,7 @@ ngx_http_llmbroker_attempt_build(ngx_http_llmbroker_attempt_t *at)
                                       NGX_HTTP_LLMBROKER_UNSUPPORTED_VALUE,
                                       "model",
                                       "The model \"%V\" does not support this "
-                                      "endpoint.", &ctx->model->name);
+                                      "endpoint.", &at->pick.model->name);
         return NGX_DECLINED;
     }
 
@@ -190,7 +155,7 @@ ngx_http_llmbroker_attempt_build(ngx_http_llmbroker_attempt_t *at)
         return ngx_http_llmbroker_attempt_translate(at);
     }
 
-    rc = ngx_http_llmbroker_edit(&edit, ex->pool, &ctx->body, ctx->model,
+    rc = ngx_http_llmbroker_edit(&edit, ex->pool, &ctx->body, at->pick.model,
                                  ctx->call, ctx->shared->conf->injection);
 
     if (rc == NGX_DECLINED) {
@@ -274,7 +239,7 @@ ngx_http_llmbroker_attempt_adapt(ngx_http_llmbroker_attempt_t *at,
         return NGX_OK;
     }
 
-    rc = ngx_http_llmbroker_edit_usage(edit, ctx->model, &wanted);
+    rc = ngx_http_llmbroker_edit_usage(edit, at->pick.model, &wanted);
 
     if (rc == NGX_DECLINED) {
         ngx_http_llmbroker_error(&ctx->error, NGX_HTTP_LLMBROKER_TOO_LARGE);

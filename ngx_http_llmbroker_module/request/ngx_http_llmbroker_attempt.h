@@ -41,8 +41,11 @@ struct ngx_http_llmbroker_attempt_s {
                                                    before, or NULL */
     ngx_http_llmbroker_attempt_t    *next;      /* in ctx->running */
 
-    ngx_event_t                      timer;     /* of the whole answer */
+    ngx_event_t                      timer;     /* see ..._attempt_time.c */
     ngx_msec_t                       start;     /* of the first part */
+    ngx_msec_t                       own;       /* of this one */
+    ngx_msec_t                       last;      /* bytes came */
+    ngx_msec_t                       limit;     /* see ..._attempt_limit() */
     ngx_http_llmbroker_exchange_t    exchange;
 
     ngx_chain_t                     *body;      /* to the provider */
@@ -76,6 +79,7 @@ struct ngx_http_llmbroker_attempt_s {
     unsigned                         begun:1;   /* something to tell came */
     unsigned                         committed:1; /* the client has it */
     unsigned                         lost:1;    /* another one was faster */
+    unsigned                         limited:1; /* limit is set */
     unsigned                         timed_out:1;
     unsigned                         stale:1;   /* its kept connection was
                                                    dead */
@@ -105,13 +109,19 @@ ngx_int_t ngx_http_llmbroker_attempt_prepare(ngx_http_llmbroker_ctx_t *ctx,
 /*
  * Starts the attempt that was prepared.  Afterwards the main request's
  * write_event_handler is called when the attempt is done.
- *
- * timeout:  until the first token of the answer, msec
- *
  * Return: NGX_OK, NGX_ERROR.
  */
-ngx_int_t ngx_http_llmbroker_attempt_start(ngx_http_llmbroker_attempt_t *at,
-    ngx_msec_t timeout);
+ngx_int_t ngx_http_llmbroker_attempt_start(ngx_http_llmbroker_attempt_t *at);
+
+/*
+ * Watches the time of an attempt that starts: it is aborted when its first
+ * token, its next bytes, its end or the request's deadline are late.
+ */
+void ngx_http_llmbroker_attempt_watch(ngx_http_llmbroker_attempt_t *at);
+
+/* It ends in msec from now at the latest. */
+void ngx_http_llmbroker_attempt_limit(ngx_http_llmbroker_attempt_t *at,
+    ngx_msec_t msec);
 
 /* The content handler of the subrequest. */
 ngx_int_t ngx_http_llmbroker_attempt_handler(ngx_http_request_t *r,

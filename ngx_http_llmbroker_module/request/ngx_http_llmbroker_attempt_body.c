@@ -261,6 +261,8 @@ ngx_http_llmbroker_attempt_filter(void *data, ssize_t bytes)
     u = at->request->upstream;
     b = &u->buffer;
 
+    at->last = ngx_current_msec;
+
     /*
      * "last" must move on although the bytes may be copied: a full buffer is
      * what stops nginx from reading a provider that is faster than the client
@@ -688,7 +690,7 @@ ngx_http_llmbroker_filter_flush(ngx_http_llmbroker_attempt_t *at)
 
     if (ex->done && !at->ended) {
         /* wait for the end of the message, but not for long */
-        ngx_add_timer(&at->timer, NGX_HTTP_LLMBROKER_LINGER);
+        ngx_http_llmbroker_attempt_limit(at, NGX_HTTP_LLMBROKER_LINGER);
     }
 
     return NGX_OK;

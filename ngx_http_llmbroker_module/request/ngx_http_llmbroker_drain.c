@@ -38,21 +38,11 @@ ngx_http_llmbroker_drain(ngx_http_llmbroker_attempt_t *at, ngx_chain_t *in)
 static void
 ngx_http_llmbroker_drain_start(ngx_http_llmbroker_attempt_t *at)
 {
-    ngx_msec_int_t  left;
-
     ngx_log_error(NGX_LOG_INFO, at->request->connection->log, 0,
                   "client left, the rest of the answer is read "
                   "for its usage");
 
-    if (!at->timer.timer_set) {
-        return;
-    }
-
-    left = (ngx_msec_int_t) (at->timer.timer.key - ngx_current_msec);
-
-    if (left > NGX_HTTP_LLMBROKER_DRAIN) {
-        ngx_add_timer(&at->timer, NGX_HTTP_LLMBROKER_DRAIN);
-    }
+    ngx_http_llmbroker_attempt_limit(at, NGX_HTTP_LLMBROKER_DRAIN);
 }
 
 

@@ -21,9 +21,6 @@ static ngx_int_t ngx_http_llmbroker_run_pick(ngx_http_llmbroker_ctx_t *ctx,
     ngx_uint_t flags);
 static void ngx_http_llmbroker_run_nobody(ngx_http_llmbroker_ctx_t *ctx,
     ngx_msec_t wait);
-static ngx_int_t ngx_http_llmbroker_run_start(ngx_http_llmbroker_ctx_t *ctx);
-static ngx_msec_t ngx_http_llmbroker_run_left(
-    ngx_http_llmbroker_attempt_t *at, ngx_msec_t timeout);
 
 static void ngx_http_llmbroker_run_resume(ngx_http_request_t *r);
 static void ngx_http_llmbroker_run_judge(ngx_http_llmbroker_attempt_t *at);
@@ -88,7 +85,7 @@ ngx_http_llmbroker_run_next(ngx_http_llmbroker_ctx_t *ctx)
         return rc;
     }
 
-    return ngx_http_llmbroker_run_start(ctx);
+    return ngx_http_llmbroker_attempt_start(ctx->attempt);
 }
 
 
@@ -177,55 +174,6 @@ ngx_http_llmbroker_run_nobody(ngx_http_llmbroker_ctx_t *ctx, ngx_msec_t wait)
                              NGX_HTTP_LLMBROKER_NO_HEALTHY_DEPLOYMENT);
 
     ngx_http_llmbroker_run_retry_after(ctx);
-}
-
-
-/* starts the attempt that is prepared */
-
-static ngx_int_t
-ngx_http_llmbroker_run_start(ngx_http_llmbroker_ctx_t *ctx)
-{
-    ngx_msec_t                     timeout;
-    ngx_http_llmbroker_attempt_t  *at;
-
-    at = ctx->attempt;
-
-    timeout = ngx_min(at->deployment->timeout,
-                      at->deployment->first_token_timeout);
-
-    return ngx_http_llmbroker_attempt_start(at,
-                                    ngx_http_llmbroker_run_left(at, timeout));
-}
-
-
-/* of the time for an answer, and for the request as a whole: msec */
-
-static ngx_msec_t
-ngx_http_llmbroker_run_left(ngx_http_llmbroker_attempt_t *at,
-    ngx_msec_t timeout)
-{
-    ngx_msec_t                 deadline, elapsed;
-    ngx_http_llmbroker_ctx_t  *ctx;
-
-    ctx = at->ctx;
-
-    if (at->start || at->previous) {
-        elapsed = ngx_current_msec
-                  - (at->previous ? at->previous->start : at->start);
-
-        timeout = ngx_min(timeout, at->deployment->timeout
-                                   - ngx_min(elapsed,
-                                             at->deployment->timeout));
-    }
-
-    deadline = ctx->model->policy.deadline;
-
-    if (deadline) {
-        elapsed = ngx_current_msec - ctx->start;
-        timeout = ngx_min(timeout, deadline - ngx_min(elapsed, deadline));
-    }
-
-    return timeout;
 }
 
 
@@ -347,7 +295,7 @@ ngx_http_llmbroker_run_decide(ngx_http_llmbroker_ctx_t *ctx)
         rc = ngx_http_llmbroker_attempt_prepare(ctx, &at->pick, at);
 
         if (rc == NGX_OK) {
-            rc = ngx_http_llmbroker_run_start(ctx);
+            rc = ngx_http_llmbroker_attempt_start(ctx->attempt);
         }
 
         if (rc == NGX_OK) {
@@ -389,7 +337,7 @@ ngx_http_llmbroker_run_again(ngx_http_llmbroker_ctx_t *ctx,
     ctx->attempt->fresh = 1;
     ctx->replaced++;
 
-    return ngx_http_llmbroker_run_start(ctx);
+    return ngx_http_llmbroker_attempt_start(ctx->attempt);
 }
 
 
@@ -657,7 +605,7 @@ ngx_http_llmbroker_run_hedge(ngx_http_llmbroker_ctx_t *ctx)
 
     ctx->hedges++;
 
-    if (ngx_http_llmbroker_run_start(ctx) != NGX_OK) {
+    if (ngx_http_llmbroker_attempt_start(ctx->attempt) != NGX_OK) {
         return NGX_ERROR;
     }
 
@@ -670,25 +618,14 @@ ngx_http_llmbroker_run_hedge(ngx_http_llmbroker_ctx_t *ctx)
 void
 ngx_http_llmbroker_run_first(ngx_http_llmbroker_attempt_t *at)
 {
-    ngx_http_llmbroker_ctx_t         *ctx;
-    ngx_http_llmbroker_deployment_t  *deployment;
-
     if (at->begun) {
         return;
     }
 
     at->begun = 1;
 
-    ctx = at->ctx;
-    deployment = at->deployment;
-
-    ctx->ttft = ngx_current_msec - ctx->start;
-
-    if (deployment->first_token_timeout < deployment->timeout
-        && at->timer.timer_set)
-    {
-        ngx_add_timer(&at->timer,
-                      ngx_http_llmbroker_run_left(at, deployment->timeout));
+    if (at->previous == NULL) {
+        at->ctx->ttft = ngx_current_msec - at->ctx->start;
     }
 
     ngx_http_llmbroker_note_first(at);

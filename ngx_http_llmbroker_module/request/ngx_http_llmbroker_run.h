@@ -28,9 +28,9 @@ ngx_int_t ngx_http_llmbroker_run(ngx_http_llmbroker_ctx_t *ctx);
 ngx_int_t ngx_http_llmbroker_run_prepare(ngx_http_llmbroker_ctx_t *ctx);
 
 /*
- * The first of an attempt's answer has come: notes the time, gives the rest of
- * the answer its own and ends the attempts that were slower.  Later calls do
- * nothing.  May be called within the attempt's upstream handlers.
+ * The first of an attempt's answer has come: notes the time and ends the
+ * attempts that were slower.  Later calls do nothing.  May be called within
+ * the attempt's upstream handlers.
  */
 void ngx_http_llmbroker_run_first(ngx_http_llmbroker_attempt_t *at);
 
