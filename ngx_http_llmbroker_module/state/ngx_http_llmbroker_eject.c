@@ -13,7 +13,7 @@
 #include "state/ngx_http_llmbroker_breaker.h"
 
 
-#define ngx_http_llmbroker_health_of(word)                                   \
+#define ngx_http_llmbroker_eject_health(word)                                \
     ((ngx_http_llmbroker_health_e) ((word) & 3))
 
 
@@ -32,7 +32,7 @@ ngx_http_llmbroker_state_set_health(ngx_http_llmbroker_state_t *state,
         /* UP again: the line is not written to until it is half as old */
 
         if (health != NGX_HTTP_LLMBROKER_HEALTH_DOWN
-            && ngx_http_llmbroker_health_of(old) == health
+            && ngx_http_llmbroker_eject_health(old) == health
             && ngx_http_llmbroker_word_left(old >> 2, now) > ttl / 2)
         {
             break;
@@ -49,13 +49,13 @@ ngx_http_llmbroker_state_set_health(ngx_http_llmbroker_state_t *state,
 
     if (health == NGX_HTTP_LLMBROKER_HEALTH_DOWN) {
 
-        if (ngx_http_llmbroker_health_of(old) != health
+        if (ngx_http_llmbroker_eject_health(old) != health
             || ngx_http_llmbroker_word_left(old >> 2, now) == 0)
         {
             rc = NGX_DONE;
         }
 
-    } else if (ngx_http_llmbroker_health_of(old)
+    } else if (ngx_http_llmbroker_eject_health(old)
                == NGX_HTTP_LLMBROKER_HEALTH_DOWN)
     {
         rc = NGX_DONE;
@@ -77,7 +77,7 @@ ngx_http_llmbroker_state_health(ngx_http_llmbroker_state_t *state,
         return NGX_HTTP_LLMBROKER_HEALTH_UNKNOWN;
     }
 
-    return ngx_http_llmbroker_health_of(word);
+    return ngx_http_llmbroker_eject_health(word);
 }
 
 
@@ -89,7 +89,9 @@ ngx_http_llmbroker_state_down(ngx_http_llmbroker_state_t *state,
 
     word = ngx_http_llmbroker_word_load(&state->health);
 
-    if (ngx_http_llmbroker_health_of(word) != NGX_HTTP_LLMBROKER_HEALTH_DOWN) {
+    if (ngx_http_llmbroker_eject_health(word)
+        != NGX_HTTP_LLMBROKER_HEALTH_DOWN)
+    {
         return 0;
     }
 
