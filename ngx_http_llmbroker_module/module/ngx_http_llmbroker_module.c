@@ -14,7 +14,7 @@
 
 
 /* how often a worker looks for others that have died, in msec */
-#define NGX_HTTP_LLMBROKER_REAP  10000
+#define NGX_HTTP_LLMBROKER_REAP  2000
 
 
 static ngx_int_t ngx_http_llmbroker_init_process(ngx_cycle_t *cycle);

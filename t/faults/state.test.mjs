@@ -8,10 +8,10 @@
 
 import assert from 'node:assert/strict';
 
-import { assertError, chat, get } from './lib/client.mjs';
+import { assertError, chat, get, open } from './lib/client.mjs';
 import { model } from './lib/gateway.mjs';
-import { error, says } from './lib/openai.mjs';
-import { reply } from './lib/provider.mjs';
+import { completion, error, says } from './lib/openai.mjs';
+import { reply, silent } from './lib/provider.mjs';
 import { row } from './lib/row.mjs';
 import { eventually } from './lib/time.mjs';
 
@@ -90,6 +90,77 @@ row('O4 an open breaker survives the kill -9 of all workers',
         assert.equal(now.m.breaker, 'open');
         assert.equal(now.m.in_flight, 0);
     });
+
+
+row('O4 kill -9 of a worker takes its calls in flight with it', async (t) => {
+    const mute = await t.provider(silent);
+    const gateway = await t.between(mute, { timeout: 60,
+                                            first_token_timeout: 60 },
+                                    { allow: [/exited on signal 9/] });
+    const counted = (n, within = 1000) =>
+        eventually(`${n} calls in flight`, async () =>
+            (await health(gateway)).m.in_flight === n, within);
+
+    const requests = () => Array.from({ length: 3 }, () => open(gateway));
+    const first = requests();
+
+    await counted(3);
+    process.kill(gateway.worker, 'SIGKILL');
+    await Promise.all(first.map((request) => request.done));
+    await counted(0);
+
+    /* an old worker behind a reload is followed by no other */
+
+    const second = requests();
+
+    await counted(3);
+
+    const old = gateway.worker;
+
+    await gateway.reload();
+    await counted(3);
+
+    process.kill(old, 'SIGKILL');
+    await Promise.all(second.map((request) => request.done));
+    await counted(0, 4000);
+
+    /* and a client that leaves */
+
+    const third = requests();
+
+    await counted(3);
+    third.forEach((request) => request.abort());
+    await counted(0);
+});
+
+
+row('O4 kill -9 of a worker lets another probe', async (t) => {
+    const provider = await t.provider([reply(500, error('no')), silent,
+                                       reply(200, completion('fine'))]);
+    const gateway = await t.between(provider, {
+        timeout: 60, first_token_timeout: 60, max_attempts: 1,
+        breaker: { failures: 1, open: '200ms' }
+    }, { allow: [/exited on signal 9/] });
+
+    assertError(await chat(gateway), 502, 'provider_unavailable');
+    await eventually('half open', async () =>
+        (await health(gateway)).m.breaker === 'half_open', 1000);
+
+    const probe = open(gateway);
+
+    await provider.request(2);
+    assertError(await chat(gateway), 503, 'no_healthy_deployment');
+
+    process.kill(gateway.worker, 'SIGKILL');
+    await probe.done;
+
+    /* no lease of a minute */
+
+    const answer = await chat(gateway);
+
+    assert.equal(answer.status, 200);
+    assert.equal((await health(gateway)).m.breaker, 'closed');
+});
 
 
 row('without a master process there is a state, too', async (t) => {
