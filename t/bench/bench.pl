@@ -10,8 +10,11 @@
 # whom, but "busy" tells: near 100 % the gateway was the bottleneck, far below
 # it the generator or the simulator was, and rates are theirs.
 #
+# A second gateway has two workers and both CPUs: what deployments share must not
+# cost more where it is shared.  "three" are three deployments of one model.
+#
 # The environment: NGINX_BINARY, OBJS, WORK and QUICK, as the Makefile sets it,
-# and BENCH_PORT, the first of two ports.
+# and BENCH_PORT, the first of three ports.
 
 use strict;
 use warnings;
@@ -31,6 +34,7 @@ my $objs = abs_path($ENV{OBJS} || 'objs');
 my $work = abs_path($ENV{WORK} || 'build') . '/bench';
 my $port = $ENV{BENCH_PORT} || 8070;
 my $mock_port = $port + 1;
+my $pair_port = $port + 2;
 
 my $rounds = $ENV{QUICK} ? 3 : 5;
 my $seconds = $ENV{QUICK} ? 1 : 3;
@@ -47,11 +51,19 @@ my @cases = (
       model => 'bench-openai' },
     { name => 'openai', path => '/v1/chat/completions',
       model => 'bench-openai' },
+    { name => 'three', path => '/v1/chat/completions',
+      model => 'bench-three' },
     { name => 'claude', path => '/v1/chat/completions',
       model => 'bench-claude' },
     { name => 'qwen', path => '/v1/chat/completions',
       model => 'bench-qwen' },
 );
+
+# the same by two workers
+
+my @pair = map { { name => "$_->[0], two workers", model => $_->[1],
+                   path => '/v1/chat/completions', gateway => 'pair' } }
+           ['openai', 'bench-openai'], ['three', 'bench-three'];
 
 # streams without a pause: what an event costs beside one that is proxied
 
@@ -93,14 +105,17 @@ remove_tree($work);
 make_path("$work/logs", "$work/temp");
 
 start('mock', $mock_port, $cpu[1], mock_conf());
-start('gateway', $port, $cpu[0], gateway_conf());
+start('gateway', $port, $cpu[0], gateway_conf('gateway', $port, 1));
+start('pair', $pair_port, "0-" . ($cpus - 1),
+      gateway_conf('pair', $pair_port, 2));
 
-my $worker = worker();
+my %workers = map { $_ => [workers($_)] } qw(gateway pair);
+my ($worker) = @{ $workers{gateway} };
 
-wrk($_, 0.5) for @cases, @streams, @sizes;
+wrk($_, 0.5) for @cases, @pair, @streams, @sizes;
 
 for my $round (1 .. $rounds) {
-    measure($_) for @cases, @streams, @sizes;
+    measure($_) for @cases, @pair, @streams, @sizes;
 }
 
 # a round's ratio is to proxy_pass in the same round, seconds apart
@@ -142,6 +157,24 @@ printf "a translated answer costs %.1f us more than one that is passed on; "
     $claude - $openai <= 25 ? 'ok' : 'TOO MUCH';
 
 my $slow = $claude - $openai > 25;
+
+my $one = $result{cases}{openai}{us};
+my $three = $result{cases}{three}{us};
+
+$result{three_us} = $three - $one;
+
+printf "three deployments cost %.1f us more than one; allowed is 1: %s\n",
+    $three - $one, $three - $one <= 1 ? 'ok' : 'TOO MUCH';
+
+$slow ||= $three - $one > 1;
+
+for my $case (@pair) {
+    my $us = median('us', $case);
+
+    $result{pair}{$case->{name}} = $us;
+
+    printf "%-21s %.1f us\n", $case->{name}, $us;
+}
 
 print "\n", pack('A16 A14', '', 'us CPU/event'), "more than openai's\n";
 
@@ -196,9 +229,11 @@ exit($ratio <= $allowed && !$slow ? 0 : 1);
 sub measure {
     my ($case) = @_;
 
-    my @before = (ticks(), time());
+    my $gateway = $case->{gateway} // 'gateway';
+
+    my @before = (ticks($gateway), time());
     my $requests = wrk($case, $seconds);
-    my @after = (ticks(), time());
+    my @after = (ticks($gateway), time());
 
     my ($user, $system) = map { 1e6 * ($after[$_] - $before[$_]) / $requests }
                           0, 1;
@@ -231,8 +266,9 @@ sub wrk {
     # wrk knows no fractions
 
     my $d = $duration < 1 ? 1 : $duration;
+    my $to = $case->{gateway} ? $pair_port : $port;
     my $out = `taskset -c $cpu[2] wrk -t1 -c$n -d${d}s \\
-        -s $here/chat.lua http://127.0.0.1:$port$case->{path} 2>&1`;
+        -s $here/chat.lua http://127.0.0.1:$to$case->{path} 2>&1`;
 
     my ($requests) = $out =~ /(\d+) requests in/;
 
@@ -351,7 +387,7 @@ sub stop {
 
 
 sub common {
-    my ($name) = @_;
+    my ($name, $workers) = @_;
 
     my $main = $> == 0 ? "user  root;\n" : '';
 
@@ -363,7 +399,7 @@ sub common {
 
     return $main . <<"END", $temp;
 daemon  off;
-worker_processes  1;
+worker_processes  $workers;
 error_log  logs/$name.log error;
 pid  logs/$name.pid;
 
@@ -376,7 +412,7 @@ END
 
 
 sub mock_conf {
-    my ($main, $temp) = common('mock');
+    my ($main, $temp) = common('mock', 1);
 
     return $main . <<"END";
 http {
@@ -406,7 +442,9 @@ END
 
 
 sub gateway_conf {
-    my ($main, $temp) = common('gateway');
+    my ($name, $listen, $workers) = @_;
+
+    my ($main, $temp) = common($name, $workers);
     my $mock = "127.0.0.1:$mock_port";
 
     open my $fh, '>', "$work/bench.yaml" or die "bench.yaml: $!\n";
@@ -418,6 +456,16 @@ models:
     api_key: bench
     base_url: http://$mock/openai/v1
     default_params: {temperature: 0.7, max_tokens: 1000}
+  bench-three:
+    provider: openai
+    model_name: gpt-4o
+    api_key: bench
+    default_params: {temperature: 0.7, max_tokens: 1000}
+    deployments:
+      - base_url: http://$mock/openai/v1
+      - base_url: http://$mock/openai/two/v1
+        weight: 2
+      - base_url: http://$mock/openai/three/v1
   bench-claude:
     provider: claude
     model_name: claude-sonnet-4-5
@@ -463,7 +511,7 @@ $temp
     }
 
     server {
-        listen  127.0.0.1:$port;
+        listen  127.0.0.1:$listen;
 
         location / {
             llmbroker;
@@ -488,30 +536,42 @@ END
 }
 
 
-# the one child of the gateway's master
+# the children of a gateway's master
 
-sub worker {
+sub workers {
+    my ($name) = @_;
+
+    my @found;
+
     for my $stat (glob '/proc/[0-9]*/stat') {
         open my $fh, '<', $stat or next;
         my ($pid, $parent) = (<$fh> // '') =~ /^(\d+) \(.*\) \S (\d+)/ or next;
 
-        return $pid if $parent == $pid{gateway};
+        push @found, $pid if $parent == $pid{$name};
     }
 
-    die "the gateway has no worker\n";
+    return @found ? @found : die "$name has no worker\n";
 }
 
 
 # seconds of CPU so far, user and system
 
 sub ticks {
-    open my $fh, '<', "/proc/$worker/stat"
-        or die "\nthe worker has died, see $work/logs/gateway.log\n";
+    my ($name) = @_;
 
-    my ($rest) = <$fh> =~ /\) (.*)/;
-    my @f = split ' ', $rest;
+    my @sum = (0, 0);
 
-    return map { $_ / sysconf(_SC_CLK_TCK) } @f[11, 12];
+    for my $pid (@{ $workers{$name} }) {
+        open my $fh, '<', "/proc/$pid/stat"
+            or die "\na worker has died, see $work/logs/$name.log\n";
+
+        my ($rest) = <$fh> =~ /\) (.*)/;
+        my @f = split ' ', $rest;
+
+        $sum[$_] += $f[11 + $_] / sysconf(_SC_CLK_TCK) for 0, 1;
+    }
+
+    return @sum;
 }
 
 
