@@ -10,8 +10,8 @@
 # whom, but "busy" tells: near 100 % the gateway was the bottleneck, far below
 # it the generator or the simulator was, and rates are theirs.
 #
-# A second gateway has two workers and both CPUs: what deployments share must not
-# cost more where it is shared.  "three" are three deployments of one model.
+# A second gateway has two workers and both CPUs: what deployments share must
+# not cost more where it is shared.  "three" are three deployments of one model.
 #
 # The environment: NGINX_BINARY, OBJS, WORK and QUICK, as the Makefile sets it,
 # and BENCH_PORT, the first of three ports.
