@@ -17,8 +17,9 @@
 #define NGX_HTTP_LLMBROKER_COOL_KEY    60000  /* its key was refused */
 
 
-static void ngx_http_llmbroker_note_cool(ngx_http_llmbroker_attempt_t *at,
-    ngx_http_llmbroker_state_t *state);
+static void ngx_http_llmbroker_note_breaker(ngx_http_llmbroker_attempt_t *at,
+    ngx_http_llmbroker_note_e note);
+static void ngx_http_llmbroker_note_cool(ngx_http_llmbroker_attempt_t *at);
 static ngx_http_llmbroker_state_t *ngx_http_llmbroker_note_budget(
     ngx_http_llmbroker_ctx_t *ctx);
 
@@ -26,27 +27,35 @@ static ngx_http_llmbroker_state_t *ngx_http_llmbroker_note_budget(
 void
 ngx_http_llmbroker_note(ngx_http_llmbroker_attempt_t *at)
 {
-    ngx_int_t                                 rc;
-    ngx_uint_t                                open, level;
-    ngx_http_llmbroker_state_t               *state;
-    const ngx_http_llmbroker_class_t         *class;
-    const ngx_http_llmbroker_breaker_conf_t  *conf;
+    ngx_http_llmbroker_note_cool(at);
+    ngx_http_llmbroker_note_breaker(at,
+                                 ngx_http_llmbroker_class(at->class)->note);
+}
+
+
+static void
+ngx_http_llmbroker_note_breaker(ngx_http_llmbroker_attempt_t *at,
+    ngx_http_llmbroker_note_e note)
+{
+    ngx_int_t                    rc;
+    ngx_uint_t                   open, level;
+    ngx_http_llmbroker_state_t  *state;
 
     state = at->ctx->shared->states[at->deployment->slot];
-    class = ngx_http_llmbroker_class(at->class);
-    conf = &at->pick.model->policy.breaker;
 
-    ngx_http_llmbroker_note_cool(at, state);
-
-    rc = ngx_http_llmbroker_breaker_note(state, conf, ngx_current_msec,
-                                         class->note, at->pick.probe);
+    rc = ngx_http_llmbroker_breaker_note(state,
+                                         &at->pick.model->policy.breaker,
+                                         ngx_current_msec, note,
+                                         at->pick.probe);
     at->pick.probe = 0;
 
     if (rc != NGX_DONE) {
         return;
     }
 
-    open = (class->note == NGX_HTTP_LLMBROKER_NOTE_FAILURE);
+    open = (ngx_http_llmbroker_breaker(state, ngx_current_msec)
+            != NGX_HTTP_LLMBROKER_BREAKER_CLOSED);
+
     level = open ? NGX_LOG_WARN : NGX_LOG_NOTICE;
 
     ngx_log_error(level, at->ctx->request->connection->log, 0,
@@ -60,8 +69,7 @@ ngx_http_llmbroker_note(ngx_http_llmbroker_attempt_t *at)
 /* a limit, a key that is refused, or an overload that tells its end */
 
 static void
-ngx_http_llmbroker_note_cool(ngx_http_llmbroker_attempt_t *at,
-    ngx_http_llmbroker_state_t *state)
+ngx_http_llmbroker_note_cool(ngx_http_llmbroker_attempt_t *at)
 {
     ngx_msec_t  msec;
 
@@ -89,7 +97,9 @@ ngx_http_llmbroker_note_cool(ngx_http_llmbroker_attempt_t *at,
 
     msec = ngx_min(msec, NGX_HTTP_LLMBROKER_COOL_MAX);
 
-    ngx_http_llmbroker_state_cool(state, ngx_current_msec, msec);
+    ngx_http_llmbroker_state_cool(
+                             at->ctx->shared->states[at->deployment->slot],
+                             ngx_current_msec, msec);
 }
 
 
@@ -101,6 +111,11 @@ ngx_http_llmbroker_note_first(ngx_http_llmbroker_attempt_t *at)
         return;
     }
 
+    if (at->pick.probe) {
+        /* others need not wait for the end of its stream */
+        ngx_http_llmbroker_note_breaker(at, NGX_HTTP_LLMBROKER_NOTE_SUCCESS);
+    }
+
     ngx_http_llmbroker_state_latency(
                              at->ctx->shared->states[at->deployment->slot],
                              ngx_current_msec, ngx_current_msec - at->start);
@@ -110,12 +125,12 @@ ngx_http_llmbroker_note_first(ngx_http_llmbroker_attempt_t *at)
 void
 ngx_http_llmbroker_note_lost(ngx_http_llmbroker_attempt_t *at)
 {
+    ngx_http_llmbroker_note_unused(at->ctx, &at->pick);
+
     if (!at->begun) {
         /* it would have taken longer still */
         ngx_http_llmbroker_note_first(at);
     }
-
-    ngx_http_llmbroker_note_unused(at->ctx, &at->pick);
 }
 
 

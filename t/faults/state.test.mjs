@@ -10,10 +10,10 @@ import assert from 'node:assert/strict';
 
 import { assertError, chat, get, open } from './lib/client.mjs';
 import { model } from './lib/gateway.mjs';
-import { completion, error, says } from './lib/openai.mjs';
-import { reply, silent } from './lib/provider.mjs';
+import { chunks, completion, error, says } from './lib/openai.mjs';
+import { reply, silent, stream } from './lib/provider.mjs';
 import { row } from './lib/row.mjs';
-import { eventually } from './lib/time.mjs';
+import { eventually, sleep } from './lib/time.mjs';
 
 
 /* by alias: the first deployment as /health tells it */
@@ -64,6 +64,31 @@ row('O1 an open breaker survives a reload of a file in another order',
         await gateway.reload();
 
         assert.equal((await health(gateway)).bad.breaker, 'closed');
+    });
+
+
+row('a probe closes the breaker with its first word, not with its last',
+    async (t) => {
+        const talks = stream(chunks(' a', ' b', ' c', ' d', ' e'), { gap: 300 });
+        const bad = reply(500, error('no'));
+        let calls = 0;
+
+        const provider = await t.provider((...args) =>
+            (calls++ === 0 ? bad : talks)(...args));
+        const gateway = await t.between(provider, {
+            breaker: { failures: 1, open: '200ms' } });
+
+        assertError(await chat(gateway), 502, 'provider_unavailable');
+        assert.equal((await health(gateway)).m.breaker, 'open');
+        await sleep(250);
+
+        const probe = chat(gateway, { stream: true });
+
+        await eventually('an answer that begins', async () =>
+            (await health(gateway)).m.breaker === 'closed');
+        assert.equal((await health(gateway)).m.in_flight, 1);
+
+        assert.equal((await probe).status, 200);
     });
 
 
