@@ -69,7 +69,8 @@ row('O1 an open breaker survives a reload of a file in another order',
 
 row('a probe closes the breaker with its first word, not with its last',
     async (t) => {
-        const talks = stream(chunks(' a', ' b', ' c', ' d', ' e'), { gap: 300 });
+        const talks = stream(chunks(' a', ' b', ' c', ' d', ' e'),
+                             { gap: 300 });
         const bad = reply(500, error('no'));
         let calls = 0;
 
