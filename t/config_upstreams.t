@@ -98,10 +98,10 @@ models:
 --- error_code: 502
 --- response_body_like: "code":"provider_unavailable"
 --- grep_error_log eval
-qr/\[warn\].*|no resolver defined to resolve nothing\.invalid/
+qr/\[warn\].*has no address yet.*|no live upstreams/
 --- grep_error_log_out eval
-[qr/\A\[warn\] .*host not found: "nothing\.invalid" has no address yet, requests will ask nginx's "resolver" in \S+llmbroker\.yaml:2
-no resolver defined to resolve nothing\.invalid
+[qr/\A\[warn\] .*host not found: "nothing\.invalid" has no address yet, it is looked for when nginx runs in \S+llmbroker\.yaml:2
+no live upstreams
 \z/]
 
 

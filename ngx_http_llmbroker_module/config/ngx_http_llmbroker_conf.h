@@ -12,6 +12,7 @@
 #include <ngx_core.h>
 #include <ngx_http.h>
 
+#include "config/ngx_http_llmbroker_resolve.h"
 #include "provider/ngx_http_llmbroker_provider.h"
 #include "state/ngx_http_llmbroker_breaker.h"
 
@@ -92,9 +93,9 @@ typedef struct {
     ngx_str_t                        host_header; /* with a port when needed */
     in_port_t                        port;
     unsigned                         ssl:1;
-    unsigned                         unresolved:1; /* had no address at start:
-                                                      nginx's resolver finds
-                                                      it for each request */
+
+    /* NULL: the host's addresses stay as they are */
+    ngx_http_llmbroker_resolve_t    *resolve;
 
     /*
      * Header lines of a request but its Content-Length, ready to be copied:
@@ -103,7 +104,7 @@ typedef struct {
      */
     ngx_str_t                        headers[2];
 
-    /* .upstream is NULL when the address is unresolved or "missing" is set */
+    /* .upstream is NULL when "missing" is set */
     ngx_http_upstream_conf_t         upstream;
 
     ngx_msec_t                       timeout;     /* of one answer */
@@ -170,6 +171,9 @@ typedef struct {
     unsigned                         any_origin:1;
 
     ngx_array_t                      affinities;  /* for conf_variables() */
+    ngx_array_t                      names;       /* resolve_t *: what is
+                                                     asked for at run time */
+
     ngx_array_t                      client_keys; /* client_key_t */
     ngx_array_t                      origins;     /* ngx_str_t */
 } ngx_http_llmbroker_conf_t;

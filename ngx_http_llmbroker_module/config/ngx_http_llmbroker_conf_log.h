@@ -35,6 +35,7 @@ typedef struct {
     ngx_http_upstream_conf_t         upstream;   /* what all have in common */
     ngx_array_t                      upstreams;  /* one for each address */
     ngx_array_t                      hosts;      /* looked up already */
+    ngx_str_t                        etc_hosts;  /* its text, once read */
     ngx_array_t                      tls;        /* TLS contexts */
 } ngx_http_llmbroker_reader_t;
 

@@ -5,7 +5,9 @@
 
 
 #include "config/ngx_http_llmbroker_conf_endpoint.h"
+#include "config/ngx_http_llmbroker_conf_resolver.h"
 #include "config/ngx_http_llmbroker_conf_upstream.h"
+#include "config/ngx_http_llmbroker_peer.h"
 
 
 #define NGX_HTTP_LLMBROKER_CONF_CA       "/etc/ssl/certs/ca-certificates.crt"
@@ -20,6 +22,14 @@
 #define NGX_HTTP_LLMBROKER_CONF_KEEPALIVE                                     \
     "keepalive 64; keepalive_timeout 50s; keepalive_requests 10000; }"
 
+/* asks at run time; before "keepalive", which puts itself around it */
+
+#define NGX_HTTP_LLMBROKER_CONF_RESOLVE  "llmbroker_endpoint; "
+
+/* a block is not without servers */
+
+#define NGX_HTTP_LLMBROKER_CONF_NONE     "server 127.0.0.1:9 down; "
+
 
 typedef struct {
     ngx_str_t                        host;
@@ -28,7 +38,8 @@ typedef struct {
     unsigned                         verify:1;
     unsigned                         warned:1;  /* a key in the clear */
     ngx_str_t                        ca_file;
-    ngx_http_upstream_srv_conf_t    *uscf;      /* NULL: unresolved */
+    ngx_http_upstream_srv_conf_t    *uscf;
+    ngx_http_llmbroker_resolve_t    *resolve;   /* NULL: addresses are fixed */
     ngx_ssl_t                       *tls;
     ngx_http_complex_value_t        *tls_name;
 } ngx_http_llmbroker_conf_peer_t;
@@ -36,7 +47,9 @@ typedef struct {
 
 typedef struct {
     ngx_str_t                        name;
-    ngx_array_t                      addrs;     /* ngx_str_t; empty: none */
+    ngx_array_t                      addrs;     /* ngx_resolver_addr_t; empty:
+                                                   none */
+    unsigned                         fixed:1;
 } ngx_http_llmbroker_conf_host_t;
 
 
@@ -53,10 +66,13 @@ static ngx_http_llmbroker_conf_peer_t *ngx_http_llmbroker_conf_peer(
     ngx_http_llmbroker_conf_transport_t *transport);
 static ngx_int_t ngx_http_llmbroker_conf_block(ngx_http_llmbroker_reader_t *rd,
     ngx_http_llmbroker_yaml_t *v, ngx_http_llmbroker_conf_peer_t *peer,
-    ngx_array_t *addrs);
+    ngx_http_llmbroker_conf_host_t *host);
+static ngx_int_t ngx_http_llmbroker_conf_resolve(
+    ngx_http_llmbroker_reader_t *rd, ngx_http_llmbroker_conf_peer_t *peer,
+    ngx_http_llmbroker_conf_host_t *host);
 static ngx_int_t ngx_http_llmbroker_conf_parse(ngx_http_llmbroker_reader_t *rd,
     ngx_uint_t line, ngx_str_t *name, ngx_str_t *text);
-static ngx_array_t *ngx_http_llmbroker_conf_lookup(
+static ngx_http_llmbroker_conf_host_t *ngx_http_llmbroker_conf_lookup(
     ngx_http_llmbroker_reader_t *rd, ngx_http_llmbroker_yaml_t *v,
     ngx_str_t *name);
 static ngx_int_t ngx_http_llmbroker_conf_tls(ngx_http_llmbroker_reader_t *rd,
@@ -93,6 +109,9 @@ ngx_http_llmbroker_conf_upstream_init(ngx_http_llmbroker_reader_t *rd)
         != NGX_OK
         || ngx_array_init(&rd->hosts, rd->cf->temp_pool, 16,
                           sizeof(ngx_http_llmbroker_conf_host_t))
+           != NGX_OK
+        || ngx_array_init(&rd->conf->names, rd->cf->pool, 16,
+                          sizeof(ngx_http_llmbroker_resolve_t *))
            != NGX_OK
         || ngx_array_init(&rd->tls, rd->cf->temp_pool, 2,
                           sizeof(ngx_http_llmbroker_conf_tls_t))
@@ -186,7 +205,7 @@ ngx_http_llmbroker_conf_upstream(ngx_http_llmbroker_reader_t *rd,
         return NGX_ERROR;
     }
 
-    d->unresolved = (peer->uscf == NULL);
+    d->resolve = peer->resolve;
 
     d->upstream = rd->upstream;
     d->upstream.upstream = peer->uscf;
@@ -230,7 +249,7 @@ ngx_http_llmbroker_conf_peer(ngx_http_llmbroker_reader_t *rd,
 {
     ngx_str_t                        ca_file;
     ngx_uint_t                       i, verify;
-    ngx_array_t                     *addrs;
+    ngx_http_llmbroker_conf_host_t  *host;
     ngx_http_llmbroker_conf_peer_t  *peer;
 
     verify = d->ssl && transport->verify;
@@ -276,13 +295,17 @@ ngx_http_llmbroker_conf_peer(ngx_http_llmbroker_reader_t *rd,
         return NULL;
     }
 
-    addrs = ngx_http_llmbroker_conf_lookup(rd, v, &d->host);
-    if (addrs == NULL) {
+    host = ngx_http_llmbroker_conf_lookup(rd, v, &d->host);
+    if (host == NULL) {
         return NULL;
     }
 
-    if (addrs->nelts
-        && ngx_http_llmbroker_conf_block(rd, v, peer, addrs) != NGX_OK)
+    if (ngx_http_llmbroker_conf_block(rd, v, peer, host) != NGX_OK) {
+        return NULL;
+    }
+
+    if (!host->fixed
+        && ngx_http_llmbroker_conf_resolve(rd, peer, host) != NGX_OK)
     {
         return NULL;
     }
@@ -300,14 +323,16 @@ ngx_http_llmbroker_conf_peer(ngx_http_llmbroker_reader_t *rd,
 static ngx_int_t
 ngx_http_llmbroker_conf_block(ngx_http_llmbroker_reader_t *rd,
     ngx_http_llmbroker_yaml_t *v, ngx_http_llmbroker_conf_peer_t *peer,
-    ngx_array_t *addrs)
+    ngx_http_llmbroker_conf_host_t *host)
 {
     u_char                          *p, *last;
     size_t                           len;
-    ngx_str_t                       *addr, name, text;
+    ngx_str_t                        addr, name, text;
     ngx_uint_t                       i;
+    ngx_resolver_addr_t             *addrs;
     ngx_http_upstream_srv_conf_t   **uscfp;
     ngx_http_upstream_main_conf_t   *umcf;
+    u_char                           buf[NGX_SOCKADDR_STRLEN];
 
     /*
      * The number tells addresses apart that differ in TLS settings only.  It
@@ -329,9 +354,11 @@ ngx_http_llmbroker_conf_block(ngx_http_llmbroker_reader_t *rd,
     name.len = p - name.data;
     *p = '\0';
 
-    len = sizeof(NGX_HTTP_LLMBROKER_CONF_KEEPALIVE) - 1
-          + addrs->nelts * (sizeof("server []:65535 max_fails=0; ") - 1
-                            + NGX_SOCKADDR_STRLEN);
+    len = sizeof(NGX_HTTP_LLMBROKER_CONF_NONE) - 1
+          + sizeof(NGX_HTTP_LLMBROKER_CONF_RESOLVE) - 1
+          + sizeof(NGX_HTTP_LLMBROKER_CONF_KEEPALIVE) - 1
+          + host->addrs.nelts * (sizeof("server  max_fails=0; ") - 1
+                                 + NGX_SOCKADDR_STRLEN);
 
     text.data = ngx_pnalloc(rd->cf->temp_pool, len);
     if (text.data == NULL) {
@@ -340,15 +367,25 @@ ngx_http_llmbroker_conf_block(ngx_http_llmbroker_reader_t *rd,
 
     p = text.data;
     last = p + len;
-    addr = addrs->elts;
+    addrs = host->addrs.elts;
 
-    for (i = 0; i < addrs->nelts; i++) {
-        p = ngx_slprintf(p, last,
-                         ngx_strlchr(addr[i].data, addr[i].data + addr[i].len,
-                                     ':')
-                         ? "server [%V]:%ui max_fails=0; "
-                         : "server %V:%ui max_fails=0; ",
-                         &addr[i], (ngx_uint_t) peer->port);
+    for (i = 0; i < host->addrs.nelts; i++) {
+
+        ngx_inet_set_port(addrs[i].sockaddr, peer->port);
+
+        addr.data = buf;
+        addr.len = ngx_sock_ntop(addrs[i].sockaddr, addrs[i].socklen, buf,
+                                 NGX_SOCKADDR_STRLEN, 1);
+
+        p = ngx_slprintf(p, last, "server %V max_fails=0; ", &addr);
+    }
+
+    if (host->addrs.nelts == 0) {
+        p = ngx_slprintf(p, last, "%s", NGX_HTTP_LLMBROKER_CONF_NONE);
+    }
+
+    if (!host->fixed) {
+        p = ngx_slprintf(p, last, "%s", NGX_HTTP_LLMBROKER_CONF_RESOLVE);
     }
 
     p = ngx_slprintf(p, last, "%s", NGX_HTTP_LLMBROKER_CONF_KEEPALIVE);
@@ -366,6 +403,35 @@ ngx_http_llmbroker_conf_block(ngx_http_llmbroker_reader_t *rd,
     uscfp = umcf->upstreams.elts;
 
     peer->uscf = uscfp[umcf->upstreams.nelts - 1];
+
+    return NGX_OK;
+}
+
+
+/* what the block asks for at run time */
+
+static ngx_int_t
+ngx_http_llmbroker_conf_resolve(ngx_http_llmbroker_reader_t *rd,
+    ngx_http_llmbroker_conf_peer_t *peer, ngx_http_llmbroker_conf_host_t *host)
+{
+    ngx_http_llmbroker_resolve_t  **name;
+
+    peer->resolve = ngx_http_llmbroker_resolve_create(rd->cf, &peer->host,
+                                                      peer->port,
+                                                      host->addrs.elts,
+                                                      host->addrs.nelts);
+    if (peer->resolve == NULL) {
+        return NGX_ERROR;
+    }
+
+    name = ngx_array_push(&rd->conf->names);
+    if (name == NULL) {
+        return NGX_ERROR;
+    }
+
+    *name = peer->resolve;
+
+    ngx_http_llmbroker_peer_bind(peer->uscf, peer->resolve);
 
     return NGX_OK;
 }
@@ -442,21 +508,21 @@ ngx_http_llmbroker_conf_parse(ngx_http_llmbroker_reader_t *rd,
 
 /* the addresses of a host, which is asked for once */
 
-static ngx_array_t *
+static ngx_http_llmbroker_conf_host_t *
 ngx_http_llmbroker_conf_lookup(ngx_http_llmbroker_reader_t *rd,
     ngx_http_llmbroker_yaml_t *v, ngx_str_t *name)
 {
-    u_char                          *p;
-    ngx_str_t                       *addr;
+    ngx_int_t                        fixed;
     ngx_url_t                        u;
     ngx_uint_t                       i;
+    ngx_resolver_addr_t             *addr;
     ngx_http_llmbroker_conf_host_t  *host;
 
     host = rd->hosts.elts;
 
     for (i = 0; i < rd->hosts.nelts; i++) {
         if (ngx_http_llmbroker_conf_same(&host[i].name, name)) {
-            return &host[i].addrs;
+            return &host[i];
         }
     }
 
@@ -465,9 +531,16 @@ ngx_http_llmbroker_conf_lookup(ngx_http_llmbroker_reader_t *rd,
         return NULL;
     }
 
-    host->name = *name;
+    fixed = ngx_http_llmbroker_conf_fixed(rd, name);
+    if (fixed == NGX_ERROR) {
+        return NULL;
+    }
 
-    if (ngx_array_init(&host->addrs, rd->cf->temp_pool, 4, sizeof(ngx_str_t))
+    host->name = *name;
+    host->fixed = fixed;
+
+    if (ngx_array_init(&host->addrs, rd->cf->temp_pool, 4,
+                       sizeof(ngx_resolver_addr_t))
         != NGX_OK)
     {
         return NULL;
@@ -486,31 +559,31 @@ ngx_http_llmbroker_conf_lookup(ngx_http_llmbroker_reader_t *rd,
 
         ngx_http_llmbroker_conf_log(rd, NGX_LOG_WARN,
                                     ngx_http_llmbroker_conf_line(v),
-                                    "%s: \"%V\" has no address yet, requests "
-                                    "will ask nginx's \"resolver\"",
+                                    "%s: \"%V\" has no address yet, it is "
+                                    "looked for when nginx runs",
                                     u.err, name);
 
-        return &host->addrs;
+        /* localhost may be known to the C library only */
+
+        host->fixed = 0;
+
+        return host;
     }
 
     for (i = 0; i < u.naddrs; i++) {
-
-        p = ngx_pnalloc(rd->cf->temp_pool, NGX_SOCKADDR_STRLEN);
-        if (p == NULL) {
-            return NULL;
-        }
 
         addr = ngx_array_push(&host->addrs);
         if (addr == NULL) {
             return NULL;
         }
 
-        addr->data = p;
-        addr->len = ngx_sock_ntop(u.addrs[i].sockaddr, u.addrs[i].socklen, p,
-                                  NGX_SOCKADDR_STRLEN, 0);
+        ngx_memzero(addr, sizeof(ngx_resolver_addr_t));
+
+        addr->sockaddr = u.addrs[i].sockaddr;
+        addr->socklen = u.addrs[i].socklen;
     }
 
-    return &host->addrs;
+    return host;
 }
 
 

@@ -24,9 +24,9 @@ ngx_int_t ngx_http_llmbroker_conf_upstream_init(
     ngx_http_llmbroker_reader_t *rd);
 
 /*
- * Fills d->upstream and d->unresolved.  Deployments with the same scheme,
- * host, port and TLS settings share one upstream{} and so its connections.
- * A host is looked up once; one that is not found is a warning.
+ * Fills d->upstream and d->resolve.  Deployments with the same scheme, host,
+ * port and TLS settings share one upstream{} and so its connections.  A host
+ * is looked up once; one that is not found is a warning.
  *
  * v:  for messages
  *

@@ -8,9 +8,11 @@
 #include <ngx_core.h>
 #include <ngx_http.h>
 
-#include "request/ngx_http_llmbroker_quit.h"
+#include "config/ngx_http_llmbroker_conf_resolver.h"
+#include "config/ngx_http_llmbroker_peer.h"
 #include "module/ngx_http_llmbroker_module.h"
 #include "outbound/ngx_http_llmbroker_health.h"
+#include "request/ngx_http_llmbroker_quit.h"
 
 
 /* how often a worker looks for others that have died, in msec */
@@ -63,6 +65,15 @@ static ngx_command_t  ngx_http_llmbroker_commands[] = {
       0,
       NULL },
 
+    /* of the upstream{} blocks that are made from the YAML file only */
+
+    { ngx_string("llmbroker_endpoint"),
+      NGX_HTTP_UPS_CONF|NGX_CONF_NOARGS,
+      ngx_http_llmbroker_peer_endpoint,
+      0,
+      0,
+      NULL },
+
     { ngx_string("llmbroker_early_read"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_FLAG,
       ngx_conf_set_flag_slot,
@@ -108,6 +119,8 @@ ngx_module_t  ngx_http_llmbroker_module = {
 static ngx_int_t
 ngx_http_llmbroker_init_process(ngx_cycle_t *cycle)
 {
+    ngx_uint_t                       i;
+    ngx_http_llmbroker_resolve_t   **name;
     ngx_http_llmbroker_main_conf_t  *mcf;
 
     static ngx_event_t       reaper;
@@ -139,8 +152,18 @@ ngx_http_llmbroker_init_process(ngx_cycle_t *cycle)
 
     ngx_add_timer(&reaper, NGX_HTTP_LLMBROKER_REAP);
 
+    if (mcf->shared.conf == NULL) {
+        return NGX_OK;
+    }
+
     ngx_http_llmbroker_health_init(cycle, mcf->shared.conf,
                                    mcf->shared.states);
+
+    name = mcf->shared.conf->names.elts;
+
+    for (i = 0; i < mcf->shared.conf->names.nelts; i++) {
+        ngx_http_llmbroker_resolve_start(name[i]);
+    }
 
     return ngx_http_llmbroker_quit_init(cycle,
                                         mcf->shared.conf->drain_timeout);
@@ -233,7 +256,9 @@ ngx_http_llmbroker_postconfiguration(ngx_conf_t *cf)
 
     ngx_http_llmbroker_filter_install();
 
-    return NGX_OK;
+    return ngx_http_llmbroker_conf_resolver(cf, mcf->shared.conf,
+                                            mcf->resolver,
+                                            mcf->resolver_timeout);
 }
 
 
@@ -246,6 +271,7 @@ ngx_http_llmbroker_create_main_conf(ngx_conf_t *cf)
      *     mcf->shared.conf = NULL;
      *     mcf->zone = NULL;
      *     mcf->used = 0;
+     *     mcf->resolver = NULL;
      */
 
     return ngx_pcalloc(cf->pool, sizeof(ngx_http_llmbroker_main_conf_t));
@@ -415,7 +441,8 @@ ngx_http_llmbroker_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_http_llmbroker_loc_conf_t *prev = parent;
     ngx_http_llmbroker_loc_conf_t *conf = child;
 
-    ngx_http_core_loc_conf_t  *clcf;
+    ngx_http_core_loc_conf_t        *clcf;
+    ngx_http_llmbroker_main_conf_t  *mcf;
 
     ngx_conf_merge_value(conf->early_read, prev->early_read, 0);
 
@@ -426,6 +453,15 @@ ngx_http_llmbroker_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     if (clcf->noname && prev->enable && clcf->handler == NULL) {
         clcf->handler = ngx_http_llmbroker_handler;
         conf->enable = 1;
+    }
+
+    mcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_llmbroker_module);
+
+    if (conf->enable && mcf->resolver == NULL
+        && clcf->resolver->connections.nelts)
+    {
+        mcf->resolver = clcf->resolver;
+        mcf->resolver_timeout = clcf->resolver_timeout;
     }
 
     return NGX_CONF_OK;

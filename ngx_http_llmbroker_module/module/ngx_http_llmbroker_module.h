@@ -23,6 +23,10 @@ typedef struct {
     ngx_int_t                        request_id;   /* variable's index */
     time_t                           created;      /* of this configuration */
     unsigned                         used:1;       /* some location serves */
+
+    /* of the first location that serves; NULL: there is none */
+    ngx_resolver_t                  *resolver;
+    ngx_msec_t                       resolver_timeout;
 } ngx_http_llmbroker_main_conf_t;
 
 

@@ -507,7 +507,7 @@ ngx_http_llmbroker_deployment_status(ngx_http_llmbroker_deployment_t *d,
         return NGX_HTTP_LLMBROKER_IS_DOWN;
     }
 
-    if (d->unresolved && !state->answered) {
+    if (d->resolve && d->resolve->addrs == NULL) {
         return NGX_HTTP_LLMBROKER_UNRESOLVED;
     }
 

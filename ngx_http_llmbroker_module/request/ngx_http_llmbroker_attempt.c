@@ -29,6 +29,9 @@ static ngx_int_t ngx_http_llmbroker_attempt_subrequest(
     ngx_http_llmbroker_attempt_t *at);
 static ngx_int_t ngx_http_llmbroker_attempt_done(ngx_http_request_t *r,
     void *data, ngx_int_t rc);
+static ngx_int_t ngx_http_llmbroker_attempt_wait(ngx_http_request_t *r,
+    ngx_http_llmbroker_attempt_t *at);
+static void ngx_http_llmbroker_attempt_resume(void *data);
 static ngx_int_t ngx_http_llmbroker_create_request(ngx_http_request_t *r);
 static ngx_int_t ngx_http_llmbroker_reinit_request(ngx_http_request_t *r);
 static void ngx_http_llmbroker_abort_request(ngx_http_request_t *r);
@@ -423,6 +426,7 @@ ngx_int_t
 ngx_http_llmbroker_attempt_handler(ngx_http_request_t *r,
     ngx_http_llmbroker_attempt_t *at)
 {
+    ngx_int_t                         rc;
     ngx_http_upstream_t              *u;
     ngx_http_llmbroker_deployment_t  *deployment;
 
@@ -431,11 +435,22 @@ ngx_http_llmbroker_attempt_handler(ngx_http_request_t *r,
         return NGX_OK;
     }
 
-    if (ngx_http_upstream_create(r) != NGX_OK) {
+    rc = ngx_http_llmbroker_attempt_wait(r, at);
+
+    if (rc == NGX_ERROR) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
+    if (rc == NGX_AGAIN) {
+        r->main->count++;
+        return NGX_DONE;
+    }
+
     deployment = at->deployment;
+
+    if (ngx_http_upstream_create(r) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
 
     u = r->upstream;
 
@@ -452,17 +467,6 @@ ngx_http_llmbroker_attempt_handler(ngx_http_request_t *r,
 
     } else {
         ngx_str_set(&u->schema, "http://");
-    }
-
-    if (deployment->unresolved) {
-        u->resolved = ngx_pcalloc(r->pool,
-                                  sizeof(ngx_http_upstream_resolved_t));
-        if (u->resolved == NULL) {
-            return NGX_HTTP_INTERNAL_SERVER_ERROR;
-        }
-
-        u->resolved->host = deployment->host;
-        u->resolved->port = deployment->port;
     }
 
     u->create_request = ngx_http_llmbroker_create_request;
@@ -483,6 +487,53 @@ ngx_http_llmbroker_attempt_handler(ngx_http_request_t *r,
 }
 
 
+/* NGX_AGAIN: the attempt goes on when its host has an address, or has none */
+
+static ngx_int_t
+ngx_http_llmbroker_attempt_wait(ngx_http_request_t *r,
+    ngx_http_llmbroker_attempt_t *at)
+{
+    ngx_int_t  rc;
+
+    if (at->deployment->resolve == NULL) {
+        return NGX_DECLINED;
+    }
+
+    at->wait.handler = ngx_http_llmbroker_attempt_resume;
+    at->wait.data = at;
+
+    rc = ngx_http_llmbroker_resolve_wait(at->deployment->resolve, r->pool,
+                                         &at->wait);
+    if (rc != NGX_AGAIN) {
+        return rc;
+    }
+
+    /* a client that leaves is not waited for */
+
+    r->read_event_handler = ngx_http_test_reading;
+
+    return NGX_AGAIN;
+}
+
+
+static void
+ngx_http_llmbroker_attempt_resume(void *data)
+{
+    ngx_http_llmbroker_attempt_t *at = data;
+
+    ngx_connection_t    *c;
+    ngx_http_request_t  *r;
+
+    r = at->request;
+    c = r->connection;
+
+    ngx_http_set_log_request(c->log, r);
+
+    ngx_http_finalize_request(r, ngx_http_llmbroker_attempt_handler(r, at));
+    ngx_http_run_posted_requests(c);
+}
+
+
 void
 ngx_http_llmbroker_attempt_abort(ngx_http_llmbroker_attempt_t *at)
 {
@@ -491,6 +542,11 @@ ngx_http_llmbroker_attempt_abort(ngx_http_llmbroker_attempt_t *at)
 
     r = at->request;
     u = r->upstream;
+
+    if (ngx_http_llmbroker_resolve_leave(&at->wait)) {
+        ngx_http_finalize_request(r, NGX_OK);
+        return;
+    }
 
     if (at->done || u == NULL || u->cleanup == NULL) {
         return;

@@ -47,6 +47,7 @@ struct ngx_http_llmbroker_attempt_s {
     ngx_msec_t                       last;      /* bytes came */
     ngx_msec_t                       limit;     /* see ..._attempt_limit() */
     ngx_http_llmbroker_exchange_t    exchange;
+    ngx_http_llmbroker_wait_t        wait;      /* for an address */
 
     ngx_chain_t                     *body;      /* to the provider */
     off_t                            length;    /* of body, bytes */
