@@ -74,6 +74,8 @@ _EOC_
     location = /wait {
         internal;
         proxy_pass http://127.0.0.1:\$TEST_NGINX_RAND_PORT_4/v1/models;
+        proxy_pass_request_body off;
+        proxy_set_header Content-Length "";
         proxy_set_header Authorization "Bearer sk-wait";
     }
 
@@ -752,3 +754,30 @@ location /timed/ {
 qr/took (?!0\.0)/
 --- response_body_like eval
 ['"name":"m".*"checked":"down"', ('"choices"') x 40]
+
+
+
+=== TEST 34: no client finds out that a deployment is down
+--- yaml
+models:
+  m:
+    api_key: sk-secret
+    health_check: {interval: 100ms, timeout: 100ms}
+    provider: openai
+    deployments:
+      - base_url: http://127.0.0.1:1/v1
+      - base_url: http://127.0.0.1:$TEST_NGINX_RAND_PORT_2/v1
+--- request eval
+[map { qq(POST /$_/v1/chat/completions
+{"model":"m","messages":[{"role":"user","content":"a"}]}) } qw(later now now)]
+--- locations
+location /now/ {
+    llmbroker;
+}
+--- response_body_like eval
+['"choices"', '"choices"', '"choices"']
+--- response_headers eval
+["x-llmbroker-attempts: 1", "x-llmbroker-attempts: 1",
+ "x-llmbroker-attempts: 1"]
+--- error_code eval
+[200, 200, 200]

@@ -12,57 +12,11 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 
+#include "outbound/ngx_http_llmbroker_transfer.h"
+
 
 /* at a time; more of them wait */
 #define NGX_HTTP_LLMBROKER_LOOP_TRANSFERS  32
-
-/* of an answer, its header included */
-#define NGX_HTTP_LLMBROKER_LOOP_ANSWER     (4 * 1024 * 1024)
-
-
-typedef struct ngx_http_llmbroker_transfer_s  ngx_http_llmbroker_transfer_t;
-
-typedef void (*ngx_http_llmbroker_transfer_pt)(
-    ngx_http_llmbroker_transfer_t *t);
-
-struct ngx_http_llmbroker_transfer_s {
-    /* the caller's to fill; zeroed but for that */
-    ngx_pool_t                      *pool;     /* outlives the transfer */
-    ngx_log_t                       *log;
-    ngx_str_t                        url;
-    ngx_str_t                        headers;  /* "Name: value\r\n" ... */
-    ngx_str_t                        body;     /* of a POST */
-    ngx_msec_t                       timeout;  /* of all of it */
-    void                            *trusted;  /* SSL_CTX, whose certificates
-                                                  are; NULL: none is needed */
-    ngx_http_llmbroker_transfer_pt   handler;
-    void                            *data;
-    unsigned                         post:1;   /* else a GET */
-    unsigned                         keep:1;   /* the answer's body is wanted */
-
-    /*
-     * For the handler.  rc: NGX_OK, there was an answer; NGX_ERROR, there was
-     * none, by the server's fault or the net's; NGX_DECLINED, by a lack of
-     * something here.
-     */
-    ngx_int_t                        rc;
-    ngx_uint_t                       status;   /* of the answer */
-    ngx_str_t                        answer;   /* the body, when it is kept */
-    ngx_str_t                        reason;   /* when rc is not NGX_OK: plain
-                                                  text for a log */
-    unsigned                         cut:1;    /* the answer is longer than
-                                                  LOOP_ANSWER, what is there is
-                                                  its beginning */
-
-    /* private */
-    ngx_queue_t                      queue;
-    void                            *easy;     /* CURL */
-    void                            *list;     /* struct curl_slist */
-    char                            *error;    /* CURL_ERROR_SIZE */
-    size_t                           received;
-    size_t                           size;     /* of the memory of answer */
-    unsigned                         lacking:1;
-};
 
 
 /*
