@@ -273,3 +273,37 @@ POST /v1/chat/completions
 {"model":"patient","messages":[{"role":"user","content":"a"}]}
 --- error_code: 502
 --- response_body_like: an answer that is too large.*"code":"provider_bad_response"
+
+
+
+=== TEST 26: a request that is too long, in a server's own words
+--- answer: return 400 '{"object":"error","message":"This model\'s maximum context length is 8 tokens.","type":"BadRequestError","param":null,"code":400}';
+--- error_code: 400
+--- response_body
+{"error":{"message":"This model's maximum context length is 8 tokens.","type":"BadRequestError","param":null,"code":"context_length_exceeded"}}
+
+
+
+=== TEST 27: an account that is empty is no rate limit
+--- answer: return 429 '{"error":{"message":"You exceeded your current quota.","type":"insufficient_quota","param":null,"code":"insufficient_quota"}}';
+--- error_code: 429
+--- response_body
+{"error":{"message":"You exceeded your current quota.","type":"insufficient_quota","param":null,"code":"insufficient_quota"}}
+
+
+
+=== TEST 28: a 400 that means our key
+--- answer: return 400 '[{"error":{"code":400,"message":"API key not valid. Please pass a valid API key.","status":"INVALID_ARGUMENT"}}]';
+--- error_code: 502
+--- response_body
+{"error":{"message":"The provider rejected the configured API key.","type":"upstream_error","param":null,"code":"provider_authentication_failed"}}
+
+
+
+=== TEST 29: a time to come back that the body tells
+--- answer: return 429 '{"error":{"message":"Slow down. Please try again in 2.5s.","type":"tokens","param":null,"code":"rate_limit_exceeded"}}';
+--- error_code: 429
+--- response_headers
+Retry-After: 3
+--- response_body
+{"error":{"message":"Slow down. Please try again in 2.5s.","type":"rate_limit_error","param":null,"code":"rate_limit_exceeded"}}

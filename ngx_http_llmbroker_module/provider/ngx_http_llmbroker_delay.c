@@ -116,6 +116,10 @@ ngx_http_llmbroker_delay(ngx_str_t *text, ngx_msec_t unit, ngx_uint_t times,
     uint64_t     usec;
     ngx_uint_t   bare;
 
+    if (text->len == 0) {
+        return NGX_HTTP_LLMBROKER_DELAY_NONE;
+    }
+
     p = text->data;
     last = p + text->len;
 
