@@ -268,7 +268,7 @@ row('C4 whatever else is in the location, a stream arrives in time',
                 models: { m: model(provider), failing: model(failing) },
                 http: 'limit_conn_zone $server_name zone=zone:1m;'
                       + 'limit_req_zone $server_name zone=rate:1m rate=1r/s;',
-                location, server
+                location, server, account: false
             });
 
             const zipped = location.startsWith('gzip');
@@ -316,11 +316,12 @@ row('C4 auth_request and limit_except refuse as ever', async (t) => {
     const provider = await t.provider(says('never'));
     const denied = await t.between(provider, {}, {
         location: 'auth_request /denied; error_page 502 /page.html;',
+        account: false,
         server: 'location = /denied { return 403; }'
                 + 'location = /page.html { return 200 "page"; }'
     });
     const posts = await t.between(provider, {}, {
-        location: 'limit_except POST { deny all; }'
+        location: 'limit_except POST { deny all; }', account: false
     });
 
     assert.equal((await chat(denied)).status, 403);

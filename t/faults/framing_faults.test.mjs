@@ -7,6 +7,7 @@ import assert from 'node:assert/strict';
 import zlib from 'node:zlib';
 
 import { assertError, assertStream, chat, open } from './lib/client.mjs';
+import { dialects } from './lib/dialects.mjs';
 import { model } from './lib/gateway.mjs';
 import { chunks, completion, delta, done, error, finish, role, says, word }
     from './lib/openai.mjs';
@@ -187,61 +188,7 @@ row('P11, P18 odd HTTP is an answer', async (t) => {
 });
 
 
-/* what a dialect's stream looks like, said once */
-
-function claude(...words) {
-    const event = (data) => `event: ${data.type}\ndata: ${JSON.stringify(data)}`
-                            + '\n\n';
-
-    return [
-        event({ type: 'message_start', message: {
-            id: 'msg_1', type: 'message', role: 'assistant', model: 'c-1',
-            content: [], stop_reason: null, stop_sequence: null,
-            usage: { input_tokens: 3, output_tokens: 1 } } }),
-        event({ type: 'content_block_start', index: 0,
-                content_block: { type: 'text', text: '' } }),
-        event({ type: 'ping' }),
-        ...words.map((text) => event({ type: 'content_block_delta', index: 0,
-                                       delta: { type: 'text_delta', text } })),
-        event({ type: 'content_block_stop', index: 0 }),
-        event({ type: 'message_delta', delta: { stop_reason: 'end_turn',
-                                                stop_sequence: null },
-                usage: { output_tokens: 4 } }),
-        event({ type: 'message_stop' })
-    ];
-}
-
-
-function qwen(...words) {
-    return [...words, ''].map((content, i) =>
-        `id:${i}\nevent:result\ndata:${JSON.stringify({
-            output: { choices: [{
-                message: { role: 'assistant', content },
-                finish_reason: i === words.length ? 'stop' : 'null' }] },
-            usage: { input_tokens: 3, output_tokens: 4, total_tokens: 7 },
-            request_id: 'r-1' })}\n\n`);
-}
-
-
-function gemini(...words) {
-    return words.map((text, i) => `data: ${JSON.stringify({
-        candidates: [{ index: 0, content: { role: 'model', parts: [{ text }] },
-                       ...(i === words.length - 1
-                           ? { finishReason: 'STOP' } : {}) }],
-        usageMetadata: { promptTokenCount: 3, candidatesTokenCount: 4,
-                         totalTokenCount: 7 },
-        modelVersion: 'g-1', responseId: 'r-1' })}\n\n`);
-}
-
-
 const words = ['Gr\u00fc\u00dfe', ' \u{1f600}', ' "end"'];
-
-const dialects = {
-    openai: { events: chunks(...words), path: '/v1' },
-    claude: { events: claude(...words), path: '/v1' },
-    qwen: { events: qwen(...words), path: '/api/v1' },
-    gemini: { events: gemini(...words), path: '/v1beta' }
-};
 
 const streamHead = message(200, { 'Content-Type': 'text/event-stream',
                                   'Connection': 'close' }, '');
@@ -277,7 +224,9 @@ function seen(answer) {
 }
 
 
-for (const [name, { events, path }] of Object.entries(dialects)) {
+for (const [name, { events: say, path }] of Object.entries(dialects)) {
+    const events = say(...words);
+
     row(`P9 ${name}: every split of a stream and every spelling tell the same`,
         async (t) => {
             const provider = await t.provider(async (call) => {

@@ -357,7 +357,7 @@ row('O12 without a master process, a reload misses what "env" does not name',
             yaml: yamlOf({ m: { provider: 'openai', base_url: provider.url,
                                 api_key: '${FAULTS_KEY}' } },
                          { strict_env: true }),
-            env: { FAULTS_KEY: key }
+            env: { FAULTS_KEY: key }, account: false
         };
         const bare = await t.gateway({
             ...options, main: 'master_process off;',

@@ -29,9 +29,15 @@ trap 'exit 1' INT TERM HUP
 
 cd "$here" || exit 1
 
+if [ ! -f "$OBJS/ngx_http_llmbroker_module.so" ]; then
+    echo "there is no module in $OBJS: make" >&2
+    echo "0 passed, 1 failed"
+    exit 1
+fi
+
 [ $# -gt 0 ] || set -- *.test.mjs
 
-node --test --test-concurrency=2 \
+node --test --test-concurrency=3 \
     --test-reporter=spec --test-reporter-destination=stdout \
     --test-reporter=tap --test-reporter-destination="$work/tap" "$@"
 status=$?

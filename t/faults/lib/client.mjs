@@ -147,7 +147,7 @@ export function chatBody({ model = 'm', stream, content = 'hi', ...more }) {
 /*
  * Sends a chat, or the body that is given, over HTTP/1.1 with a connection of
  * its own unless there is an agent; "secure" are options of TLS.  What comes
- * with gzip is unpacked as it comes.
+ * with gzip is unpacked as it comes.  "@id" in a chat becomes the request's.
  */
 
 export function open(gateway, options = {}) {
@@ -155,7 +155,12 @@ export function open(gateway, options = {}) {
             agent = false, secure, body, timeout = 20000, ...chat } = options;
     const id = `t${process.pid}-${++ids}`;
     const request = new Request(id);
-    const data = method === 'GET' ? '' : body ?? chatBody(chat);
+
+    gateway.requests.add(request);
+    request.done.then(() => gateway.requests.delete(request));
+
+    const data = method === 'GET' ? ''
+        : body ?? chatBody(chat).replace('@id', id);
 
     /* the raw socket, to be reset whatever is on top of it */
 

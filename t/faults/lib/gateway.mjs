@@ -43,6 +43,7 @@ const complaint = /\[(alert|crit|emerg)\]|Sanitizer|runtime error:|exited on s/;
  *   main, http, server, location   more lines of nginx.conf
  *   connections   of a worker, 4096
  *   listen    more words of the listen directive: "http2", "ssl"
+ *   account   false: /health cannot be asked
  *   files     { name: content } beside nginx.conf
  *   env       of the process
  *   allow     regular expressions: lines of the log that are expected although
@@ -54,6 +55,7 @@ export class Gateway {
     constructor(options) {
         this.options = { workers: 1, ...options };
         this.allow = options.allow || [];
+        this.requests = new Set();
         this.work = fs.mkdtempSync(path.join(os.tmpdir(), 'llmbroker-faults-'));
 
         fs.mkdirSync(path.join(this.work, 'logs'));
@@ -112,8 +114,13 @@ export class Gateway {
 
         fs.closeSync(out);
 
+        const { workers, main } = this.options;
+        const expected = /master_process off/.test(main) ? 0 : workers;
+
         for (let i = 0; i < 1000; i++) {
-            if (await reachable(this.port)) {
+            if (this.serving().length >= expected
+                && await reachable(this.port))
+            {
                 return true;
             }
 
@@ -152,6 +159,46 @@ export class Gateway {
                           encoding: 'utf8', timeout: 20000 });
 
         return { ok: status === 0, message: stderr };
+    }
+
+
+    /*
+     * Nothing is left in flight when nobody asks any more: to be seen where
+     * /health can be asked for.
+     */
+
+    async account() {
+        if (this.options.listen || this.options.account === false) {
+            return;
+        }
+
+        for (const request of this.requests) {
+            request.abort();
+        }
+
+        await eventually('nothing in flight', async () => {
+            const { models } = await this.health();
+
+            return models.every(({ deployments }) =>
+                deployments.every(({ in_flight: n }) => !n));
+        });
+    }
+
+
+    async health() {
+        const answer = await fetch(`http://127.0.0.1:${this.port}/health`);
+
+        return answer.json();
+    }
+
+
+    /* what /health says of the deployment of a provider */
+
+    async deployment({ url }, alias = 'm') {
+        const { models } = await this.health();
+
+        return models.find(({ name }) => name === alias).deployments
+            .find(({ endpoint }) => endpoint === url);
     }
 
 

@@ -3,6 +3,8 @@
  */
 
 
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import fs from 'node:fs';
 import net from 'node:net';
 import tls from 'node:tls';
@@ -46,6 +48,44 @@ export class Provider {
         await provider.listen(options?.port || 0);
 
         return provider;
+    }
+
+
+    /*
+     * One that no connection can be made to: it listens, but is stopped, and
+     * what may wait to be accepted is there already.
+     */
+
+    static async full() {
+        const child = spawn(process.execPath, ['-e', `
+            const server = require('net').createServer();
+            server.listen({ port: 0, host: '127.0.0.1', backlog: 1 }, () =>
+                console.log(server.address().port));`],
+            { stdio: ['ignore', 'pipe', 'inherit'] });
+
+        const [text] = await once(child.stdout, 'data');
+        const port = Number(text);
+        const sockets = [];
+
+        child.kill('SIGSTOP');
+
+        for (let made = true; made && sockets.length < 32;) {
+            const socket = net.connect(port, '127.0.0.1');
+
+            socket.on('error', () => { /* of the end */ });
+            sockets.push(socket);
+            made = await Promise.race([once(socket, 'connect'),
+                                       sleep(150).then(() => false)]);
+        }
+
+        return {
+            url: `http://127.0.0.1:${port}/v1`, address: `127.0.0.1:${port}`,
+
+            stop: () => {
+                child.kill('SIGKILL');
+                sockets.forEach((socket) => socket.destroy());
+            }
+        };
     }
 
 
@@ -263,7 +303,8 @@ export class Provider {
 
             request.call = new Call(this, request, socket);
 
-            const done = behaviour(request.call);
+            const done = behaviour.early ? behaviour(socket, this)
+                : behaviour(request.call);
 
             this.#changed();
 

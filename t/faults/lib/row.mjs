@@ -54,8 +54,12 @@ class Row {
     }
 
 
-    async stop() {
+    async stop(passed) {
         const failures = [];
+
+        for (const thing of passed ? this.#started : []) {
+            await thing.account?.().catch((e) => failures.push(e));
+        }
 
         for (const thing of this.#started.reverse()) {
             try {
@@ -97,7 +101,7 @@ export function row(name, options, fn) {
 
         clearTimeout(timer);
 
-        const failures = await one.stop();
+        const failures = await one.stop(!failure);
 
         if (failure || failures.length) {
             throw failure || failures[0];
