@@ -6,6 +6,7 @@ MOCK_PORT ?=	$(shell expr $(PORT) + 1)
 TEST ?=
 TEST_JOBS ?=	2
 FUZZ_TIME ?=	20
+DURATION ?=	60
 QUICK ?=
 CORPUS ?=
 DESTDIR ?=
@@ -123,7 +124,7 @@ DEPS_BUILD +=	clang@clang
 endif
 
 
-.PHONY: all build deps run test unit bench conformance fuzz check install \
+.PHONY: all build deps run test soak unit bench conformance fuzz check install \
 	clean help FORCE
 
 all: build
@@ -244,6 +245,11 @@ test: deps-build deps-run deps-test build ## build and run every test (BUILD=asa
 	    JOBS=$(TEST_JOBS) perl t/run.pl $(or $(TEST), \
 	    $(UNIT_TESTS) $(UNIT_FUZZ) $(sort $(wildcard t/*.t)) \
 	    t/faults/run.sh t/clients/run.sh t/conformance/selftest.sh)
+
+
+soak: deps-build deps-run deps-test build ## faults for minutes: flapping providers, 1,000 streams, mixed load (DURATION=60)
+	@OBJS=$(OBJS) NGINX_BINARY=$(TEST_NGINX) BUILD=$(BUILD) \
+	    DURATION=$(DURATION) node --test t/faults/soak.mjs
 
 
 bench: deps-build deps-run deps-bench build ## CPU per request against proxy_pass, and memory (QUICK=1 is shorter)
