@@ -704,6 +704,39 @@ row('what the first was sent is not sent to the next', async (t) => {
 });
 
 
+row('each alias of a chain has its own parameters', async (t) => {
+    const a = await t.provider(fails(500));
+    const b = await t.provider(fails(500));
+    const c = await t.provider(says('fine'));
+    const gateway = await t.gateway({ models: {
+        m: model(a, { default_params: { temperature: 0.5, top_p: 0.9 },
+                      override_params: { seed: 1 }, drop_params: ['user'],
+                      fallbacks: ['second', 'third'] }),
+        second: model(b, { provider: 'claude',
+                           default_params: { max_tokens: 77 } }),
+        third: model(c, { default_params: { temperature: 0.1 } })
+    } });
+
+    const answer = await chat(gateway, { user: 'u', top_p: 0.25 });
+
+    assertSays(answer, 'fine');
+
+    const [first, second, third] = [a, b, c].map(({ requests }) =>
+        JSON.parse(requests[0].body));
+
+    assert.equal(first.temperature, 0.5);
+    assert.equal(first.top_p, 0.25);
+    assert.equal(first.seed, 1);
+    assert.equal(first.user, undefined);
+    assert.equal(second.max_tokens, 77);
+    assert.equal(second.temperature, undefined);
+    assert.equal(third.temperature, 0.1);
+    assert.equal(third.top_p, 0.25);
+    assert.equal(third.seed, undefined);
+    assert.equal(third.user, 'u');
+});
+
+
 row('fallbacks that name each other are asked once each', async (t) => {
     const [a, b, c] = [await t.provider(fails(500, 'a')),
                        await t.provider(fails(502, 'b')),
