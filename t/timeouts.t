@@ -120,7 +120,19 @@ qr/^0\.(29|3)\d/
 
 
 
-=== TEST 8: pieces that come in time, and more than the whole may take
+=== TEST 8: ... also where the first token has more time
+--- keys
+first_token_timeout: 3s
+    idle_timeout: 300ms
+--- knobs: chunks=3 spacing=3s
+--- stream: 1
+--- response_body_like: "code":"provider_timeout"
+--- access_log eval
+qr/^0\.(29|3[0-4])/
+
+
+
+=== TEST 9: pieces that come in time, and more than the whole may take
 --- keys: timeout: 500ms
 --- knobs: chunks=8 spacing=150ms
 --- stream: 1
@@ -133,7 +145,7 @@ qr/^0\.(49|5)\d/
 
 
 
-=== TEST 9: the time that the client took for its body is not the provider's
+=== TEST 10: the time that the client took for its body is not the provider's
 --- keys
 first_token_timeout: 400ms
     timeout: 600ms

@@ -120,6 +120,9 @@ ngx_int_t ngx_http_llmbroker_attempt_start(ngx_http_llmbroker_attempt_t *at);
  */
 void ngx_http_llmbroker_attempt_watch(ngx_http_llmbroker_attempt_t *at);
 
+/* Another time counts from now on, which may be over sooner. */
+void ngx_http_llmbroker_attempt_sooner(ngx_http_llmbroker_attempt_t *at);
+
 /* It ends in msec from now at the latest. */
 void ngx_http_llmbroker_attempt_limit(ngx_http_llmbroker_attempt_t *at,
     ngx_msec_t msec);

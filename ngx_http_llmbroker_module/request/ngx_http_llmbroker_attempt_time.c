@@ -3,9 +3,10 @@
  * Copyright (C) LLMBroker contributors
  *
  * The time that an attempt may take.  One timer, which is not moved when bytes
- * come: when it fires it looks what is late, and else waits for the rest.
- * nginx's own timers of reading would be moved with each event, and are exact
- * to 300 ms only, since ngx_add_timer() leaves one alone that is near enough.
+ * come: when it fires it looks what is late, and else waits for the rest; it
+ * is moved only where something may be late sooner than before.  nginx's own
+ * timers of reading would be moved with each event, and are exact to 300 ms
+ * only, since ngx_add_timer() leaves one alone that is near enough.
  */
 
 
@@ -42,19 +43,32 @@ void
 ngx_http_llmbroker_attempt_limit(ngx_http_llmbroker_attempt_t *at,
     ngx_msec_t msec)
 {
+    at->limited = 1;
+    at->limit = ngx_current_msec + msec;
+
+    ngx_http_llmbroker_attempt_sooner(at);
+}
+
+
+void
+ngx_http_llmbroker_attempt_sooner(ngx_http_llmbroker_attempt_t *at)
+{
+    ngx_msec_t      key;
     ngx_msec_int_t  left;
 
     if (!at->timer.timer_set) {
         return;
     }
 
-    at->limited = 1;
-    at->limit = ngx_current_msec + msec;
-
     left = ngx_http_llmbroker_attempt_left(at);
+    left = ngx_max(left, 0);
 
-    ngx_del_timer(&at->timer);
-    ngx_add_timer(&at->timer, (ngx_msec_t) ngx_max(left, 0));
+    key = ngx_current_msec + left;
+
+    if ((ngx_msec_int_t) (at->timer.timer.key - key) > 0) {
+        ngx_del_timer(&at->timer);
+        ngx_add_timer(&at->timer, (ngx_msec_t) left);
+    }
 }
 
 

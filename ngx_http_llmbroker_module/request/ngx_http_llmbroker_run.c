@@ -624,6 +624,8 @@ ngx_http_llmbroker_run_first(ngx_http_llmbroker_attempt_t *at)
 
     at->begun = 1;
 
+    ngx_http_llmbroker_attempt_sooner(at);
+
     if (at->previous == NULL) {
         at->ctx->ttft = ngx_current_msec - at->ctx->start;
     }
