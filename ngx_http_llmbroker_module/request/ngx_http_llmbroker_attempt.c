@@ -43,6 +43,7 @@ ngx_int_t
 ngx_http_llmbroker_attempt_prepare(ngx_http_llmbroker_ctx_t *ctx,
     ngx_http_llmbroker_pick_t *pick, ngx_http_llmbroker_attempt_t *previous)
 {
+    ngx_int_t                       rc;
     ngx_http_request_t             *r;
     ngx_http_llmbroker_attempt_t   *at;
     ngx_http_llmbroker_exchange_t  *ex;
@@ -85,7 +86,13 @@ ngx_http_llmbroker_attempt_prepare(ngx_http_llmbroker_ctx_t *ctx,
         ngx_http_llmbroker_answer_continue(ex, &previous->exchange);
     }
 
-    return ngx_http_llmbroker_attempt_build(at);
+    rc = ngx_http_llmbroker_attempt_build(at);
+
+    if (rc != NGX_OK) {
+        at->pick.probe = 0;
+    }
+
+    return rc;
 }
 
 

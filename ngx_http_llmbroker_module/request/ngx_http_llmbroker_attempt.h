@@ -97,7 +97,8 @@ struct ngx_http_llmbroker_attempt_s {
  * Makes an attempt at a deployment and builds the request's body for it; it
  * becomes ctx->attempt.
  *
- * pick:      the deployment, and the alias that it stands behind
+ * pick:      the deployment, and the alias that it stands behind; when it is
+ *            a probe, that is for the attempt to note, after NGX_OK only
  * previous:  told the part of the answer before the one that this attempt is
  *            for; NULL: it is for the first
  *

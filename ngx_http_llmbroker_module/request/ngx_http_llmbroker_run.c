@@ -25,8 +25,7 @@ static void ngx_http_llmbroker_run_nobody(ngx_http_llmbroker_ctx_t *ctx,
 static void ngx_http_llmbroker_run_resume(ngx_http_request_t *r);
 static void ngx_http_llmbroker_run_judge(ngx_http_llmbroker_attempt_t *at);
 static void ngx_http_llmbroker_run_decide(ngx_http_llmbroker_ctx_t *ctx);
-static ngx_int_t ngx_http_llmbroker_run_again(ngx_http_llmbroker_ctx_t *ctx,
-    ngx_http_llmbroker_attempt_t *at);
+static void ngx_http_llmbroker_run_again(ngx_http_llmbroker_attempt_t *at);
 static ngx_int_t ngx_http_llmbroker_run_retry(ngx_http_llmbroker_ctx_t *ctx,
     ngx_http_llmbroker_attempt_t *at);
 static ngx_uint_t ngx_http_llmbroker_run_spent(ngx_http_llmbroker_ctx_t *ctx);
@@ -255,7 +254,7 @@ ngx_http_llmbroker_run_judge(ngx_http_llmbroker_attempt_t *at)
     }
 
     if (at->stale && !at->fresh && !at->timed_out) {
-        at->result = NGX_AGAIN;
+        ngx_http_llmbroker_run_again(at);
         return;
     }
 
@@ -281,14 +280,7 @@ ngx_http_llmbroker_run_decide(ngx_http_llmbroker_ctx_t *ctx)
     at = ctx->attempt;
     rc = at->result;
 
-    if (rc == NGX_AGAIN) {
-        rc = ngx_http_llmbroker_run_again(ctx, at);
-
-        if (rc == NGX_OK) {
-            return;
-        }
-
-    } else if (rc == NGX_OK && at->exchange.part + 1 < at->exchange.parts) {
+    if (rc == NGX_OK && at->exchange.part + 1 < at->exchange.parts) {
 
         ctx->winner = NULL;
 
@@ -317,27 +309,46 @@ ngx_http_llmbroker_run_decide(ngx_http_llmbroker_ctx_t *ctx)
 }
 
 
-/* P10: a kept connection was dead, which is no fault of the endpoint */
+/*
+ * P10: a kept connection was dead, which is no fault of the endpoint.  Asks it
+ * again at once, whatever else runs, unless another one is the answer already.
+ */
 
-static ngx_int_t
-ngx_http_llmbroker_run_again(ngx_http_llmbroker_ctx_t *ctx,
-    ngx_http_llmbroker_attempt_t *at)
+static void
+ngx_http_llmbroker_run_again(ngx_http_llmbroker_attempt_t *at)
 {
-    ngx_int_t  rc;
+    ngx_int_t                   rc;
+    ngx_http_llmbroker_ctx_t   *ctx;
+    ngx_http_llmbroker_pick_t   pick;
+
+    ctx = at->ctx;
+
+    pick = at->pick;
+    at->pick.probe = 0;
+
+    if (ctx->winner) {
+        ngx_http_llmbroker_note_unused(ctx, &pick);
+        return;
+    }
 
     ngx_log_error(NGX_LOG_INFO, ctx->request->connection->log, 0,
                   "upstream closed a kept connection, trying a new one");
 
-    rc = ngx_http_llmbroker_attempt_prepare(ctx, &at->pick, at->previous);
+    rc = ngx_http_llmbroker_attempt_prepare(ctx, &pick, at->previous);
 
-    if (rc != NGX_OK) {
-        return rc;
+    if (rc == NGX_OK) {
+        ctx->attempt->fresh = 1;
+        ctx->replaced++;
+
+        rc = ngx_http_llmbroker_attempt_start(ctx->attempt);
     }
 
-    ctx->attempt->fresh = 1;
-    ctx->replaced++;
+    if (rc != NGX_OK) {
+        ngx_http_llmbroker_note_unused(ctx, &pick);
 
-    return ngx_http_llmbroker_attempt_start(ctx->attempt);
+        ctx->attempt = at;
+        at->result = rc;
+    }
 }
 
 
