@@ -13,6 +13,7 @@
 #include "provider/ngx_http_llmbroker_embedding.h"
 #include "request/ngx_http_llmbroker_adapt.h"
 #include "request/ngx_http_llmbroker_attempt.h"
+#include "request/ngx_http_llmbroker_run.h"
 
 
 static ngx_int_t ngx_http_llmbroker_attempt_build(
@@ -416,16 +417,20 @@ ngx_http_llmbroker_attempt_done(ngx_http_request_t *r, void *data,
 {
     ngx_http_llmbroker_attempt_t *at = data;
 
+    if (r->connection->error && !at->done) {
+        /* nobody will resume the main request, which ends here */
+        ngx_http_llmbroker_run_left(at);
+    }
+
     at->done = 1;
 
-    if (r->connection->error
-        || rc == NGX_HTTP_CLIENT_CLOSED_REQUEST
+    if (rc == NGX_HTTP_CLIENT_CLOSED_REQUEST
         || rc == NGX_HTTP_REQUEST_TIME_OUT)
     {
         return rc;
     }
 
-    return NGX_OK;
+    return r->connection->error ? NGX_HTTP_CLIENT_CLOSED_REQUEST : NGX_OK;
 }
 
 

@@ -19,6 +19,7 @@
 typedef struct {
     ngx_queue_t                      calls;    /* ctx_t.queue */
     ngx_msec_t                       timeout;  /* 0: none */
+    ngx_uint_t                       over;     /* the timeout has passed */
     ngx_event_t                      timer;
 } ngx_http_llmbroker_quit_t;
 
@@ -96,6 +97,13 @@ ngx_http_llmbroker_quit_init(ngx_cycle_t *cycle, ngx_msec_t drain_timeout)
 }
 
 
+ngx_uint_t
+ngx_http_llmbroker_quit_over(void)
+{
+    return ngx_http_llmbroker_quit.over;
+}
+
+
 void
 ngx_http_llmbroker_quit_watch(ngx_http_llmbroker_ctx_t *ctx)
 {
@@ -139,6 +147,8 @@ ngx_http_llmbroker_quit_end(ngx_event_t *ev)
     ngx_http_llmbroker_ctx_t  *ctx;
 
     calls = &ngx_http_llmbroker_quit.calls;
+
+    ngx_http_llmbroker_quit.over = 1;
 
     /* one call's end may be another's: of one HTTP/2 connection, say */
 

@@ -23,6 +23,9 @@
 ngx_int_t ngx_http_llmbroker_quit_init(ngx_cycle_t *cycle,
     ngx_msec_t drain_timeout);
 
+/* 1: the calls of this process were ended, and no other begins. */
+ngx_uint_t ngx_http_llmbroker_quit_over(void);
+
 /* A call is to be ended with the process; until ..._forget(). */
 void ngx_http_llmbroker_quit_watch(ngx_http_llmbroker_ctx_t *ctx);
 void ngx_http_llmbroker_quit_forget(ngx_http_llmbroker_ctx_t *ctx);

@@ -24,6 +24,8 @@ static void ngx_http_llmbroker_run_nobody(ngx_http_llmbroker_ctx_t *ctx,
 
 static void ngx_http_llmbroker_run_resume(ngx_http_request_t *r);
 static void ngx_http_llmbroker_run_judge(ngx_http_llmbroker_attempt_t *at);
+static ngx_uint_t ngx_http_llmbroker_run_more(
+    ngx_http_llmbroker_attempt_t *at);
 static void ngx_http_llmbroker_run_decide(ngx_http_llmbroker_ctx_t *ctx);
 static void ngx_http_llmbroker_run_again(ngx_http_llmbroker_attempt_t *at);
 static ngx_int_t ngx_http_llmbroker_run_retry(ngx_http_llmbroker_ctx_t *ctx,
@@ -46,9 +48,20 @@ ngx_http_llmbroker_run(ngx_http_llmbroker_ctx_t *ctx)
 {
     ngx_int_t  rc;
 
+    if (ngx_http_llmbroker_quit_over()) {
+        /* its body took longer to come than the process is to last */
+        ngx_http_llmbroker_error(&ctx->error,
+                                 NGX_HTTP_LLMBROKER_SERVER_SHUTDOWN);
+        return NGX_DECLINED;
+    }
+
     /* a client's slow upload is no time of the provider's */
 
     ctx->start = ngx_current_msec;
+
+    ctx->timer.handler = ngx_http_llmbroker_run_wake;
+    ctx->timer.data = ctx;
+    ctx->timer.log = ctx->request->connection->log;
 
     rc = ngx_http_llmbroker_run_next(ctx);
 
@@ -60,13 +73,8 @@ ngx_http_llmbroker_run(ngx_http_llmbroker_ctx_t *ctx)
 
     ctx->request->write_event_handler = ngx_http_llmbroker_run_resume;
 
-    ctx->timer.handler = ngx_http_llmbroker_run_wake;
-    ctx->timer.data = ctx;
-    ctx->timer.log = ctx->request->connection->log;
-
     if (ctx->model->policy.hedge_after) {
         ngx_http_llmbroker_note_hedge(ctx);
-        ngx_http_llmbroker_run_arm(ctx);
     }
 
     return NGX_OK;
@@ -84,7 +92,13 @@ ngx_http_llmbroker_run_next(ngx_http_llmbroker_ctx_t *ctx)
         return rc;
     }
 
-    return ngx_http_llmbroker_attempt_start(ctx->attempt);
+    if (ngx_http_llmbroker_attempt_start(ctx->attempt) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    ngx_http_llmbroker_run_arm(ctx);
+
+    return NGX_OK;
 }
 
 
@@ -244,7 +258,9 @@ ngx_http_llmbroker_run_judge(ngx_http_llmbroker_attempt_t *at)
         ctx->attempt = at;
     }
 
-    if (ctx->quitting && !at->exchange.done) {
+    if (ctx->quitting
+        && (!at->exchange.done || ngx_http_llmbroker_run_more(at)))
+    {
         ngx_http_llmbroker_error(&ctx->error,
                                  NGX_HTTP_LLMBROKER_SERVER_SHUTDOWN);
         at->class = NGX_HTTP_LLMBROKER_CLASS_LOCAL;
@@ -269,6 +285,15 @@ ngx_http_llmbroker_run_judge(ngx_http_llmbroker_attempt_t *at)
 }
 
 
+/* 1 when the answer has another part behind this one */
+
+static ngx_uint_t
+ngx_http_llmbroker_run_more(ngx_http_llmbroker_attempt_t *at)
+{
+    return at->exchange.part + 1 < at->exchange.parts;
+}
+
+
 /* no attempt runs: what has come of the one that counts, and what now */
 
 static void
@@ -280,7 +305,7 @@ ngx_http_llmbroker_run_decide(ngx_http_llmbroker_ctx_t *ctx)
     at = ctx->attempt;
     rc = at->result;
 
-    if (rc == NGX_OK && at->exchange.part + 1 < at->exchange.parts) {
+    if (rc == NGX_OK && ngx_http_llmbroker_run_more(at)) {
 
         ctx->winner = NULL;
 
@@ -536,7 +561,8 @@ ngx_http_llmbroker_run_arm(ngx_http_llmbroker_ctx_t *ctx)
 
     /* a fan-out's part is not the answer, whoever is the first with it */
 
-    if (ctx->hedges < policy->hedge_max
+    if (policy->hedge_after
+        && ctx->hedges < policy->hedge_max
         && ctx->attempt->exchange.parts == 1)
     {
         ngx_add_timer(&ctx->timer, policy->hedge_after);
@@ -649,15 +675,50 @@ ngx_http_llmbroker_run_first(ngx_http_llmbroker_attempt_t *at)
 ngx_int_t
 ngx_http_llmbroker_run_commit(ngx_http_llmbroker_attempt_t *at)
 {
+    ngx_int_t                  rc;
+    ngx_http_llmbroker_ctx_t  *ctx;
+
+    ctx = at->ctx;
+
     at->committed = 1;
 
     ngx_http_llmbroker_run_lose(at);
 
-    if (at->ctx->streaming) {
+    if (ctx->streaming) {
         return NGX_OK;
     }
 
-    return ngx_http_llmbroker_reply_header(at->ctx);
+    rc = ngx_http_llmbroker_reply_header(ctx);
+
+    if (rc != NGX_OK
+        && ctx->request->connection->error && ctx->model->policy.drain)
+    {
+        /* the client has left already: its answer is read all the same */
+        return NGX_OK;
+    }
+
+    return rc;
+}
+
+
+void
+ngx_http_llmbroker_run_left(ngx_http_llmbroker_attempt_t *at)
+{
+    ngx_http_llmbroker_ctx_t  *ctx;
+
+    ctx = at->ctx;
+
+    if (!ctx->model->policy.drain || at->lost || !at->finalized
+        || at->rc != NGX_OK)
+    {
+        return;
+    }
+
+    ctx->attempt = at;
+
+    at->result = ngx_http_llmbroker_outcome(at);
+
+    ngx_http_llmbroker_note(at);
 }
 
 

@@ -42,6 +42,13 @@ void ngx_http_llmbroker_run_first(ngx_http_llmbroker_attempt_t *at);
 ngx_int_t ngx_http_llmbroker_run_commit(ngx_http_llmbroker_attempt_t *at);
 
 /*
+ * The client has left, and with this attempt, which is done, the request ends:
+ * learns what an answer that was read to its end has told.  Within the
+ * finalization of the subrequest.
+ */
+void ngx_http_llmbroker_run_left(ngx_http_llmbroker_attempt_t *at);
+
+/*
  * The process is about to end, and so is the call: with an error that its
  * client can tell.  From a clean stack; the request may be gone afterwards.
  */

@@ -8,13 +8,15 @@
 
 
 import assert from 'node:assert/strict';
+import net from 'node:net';
 
-import { assertStream, chat, get } from './lib/client.mjs';
+import { answers, assertError, assertStream, chat, get, open, open2, session }
+    from './lib/client.mjs';
 import { model } from './lib/gateway.mjs';
-import { fails, says } from './lib/openai.mjs';
-import { after, cut } from './lib/provider.mjs';
+import { chunks, completion, fails, says } from './lib/openai.mjs';
+import { after, cut, either, reply, stream } from './lib/provider.mjs';
 import { row } from './lib/row.mjs';
-import { sleep } from './lib/time.mjs';
+import { assertWithin, eventually, now, sleep } from './lib/time.mjs';
 
 
 const hedge = { after: '30ms', share: 100 };
@@ -77,4 +79,132 @@ row('a probe whose kept connection dies beside a hedge is not lost',
 
         assert.match((await chat(gateway)).text, /"a"/);
         assert.equal((await deployment(gateway)).breaker, 'closed');
+    });
+
+
+row('a hedge is asked for an attempt that follows another, too', async (t) => {
+    const a = await t.provider(fails(500));
+    const b = await t.provider(after(1500, says('late')));
+    const c = await t.provider(says('hedge'));
+    const gateway = await t.between([a, b, c], {
+        hedge: { after: '100ms', share: 100 }, breaker: false });
+    const answer = await chat(gateway, { stream: true });
+
+    assertStream(answer, 'hedge');
+    assertWithin(answer.started, answer.ended, 300, 'the hedge');
+    assert.equal(answer.head['x-llmbroker-attempts'], '3');
+});
+
+
+/* what Claude says, buffered: its tokens are known when all is read */
+
+const claude = { id: 'msg_1', type: 'message', role: 'assistant', model: 'c-1',
+                 content: [{ type: 'text', text: 'a' }],
+                 stop_reason: 'end_turn',
+                 usage: { input_tokens: 3, output_tokens: 4 } };
+
+
+row('C1 drain: a client of HTTP/2 that leaves before the first word',
+    async (t) => {
+        const openai = await t.provider(after(200, either(
+            reply(200, completion('a')),
+            stream(chunks('a', 'b', 'c'), { gap: 20 }))));
+        const other = await t.provider(after(200, reply(200, claude)));
+        const more = { on_client_abort: 'drain' };
+        const gateway = await t.gateway({ listen: 'http2', models: {
+            openai: model(openai, more),
+            claude: model(other, { ...more, provider: 'claude' })
+        } });
+        const one = await session(gateway);
+
+        for (const [name, streamed] of [['openai', true], ['openai', false],
+                                        ['claude', false]])
+        {
+            const provider = name === 'openai' ? openai : other;
+            const n = provider.requests.length;
+            const request = open2(one, { model: name, stream: streamed });
+
+            await provider.request(n + 1);
+            request.abort();
+
+            const entry = await gateway.entry(request.id);
+
+            assert.equal(entry.total, '7', `${name} ${streamed}`);
+            assert.equal(entry.status, 499, `${name} ${streamed}`);
+            assert.equal(entry.upstream_status, '200');
+        }
+
+        one.close();
+    });
+
+
+row('O3 a body that comes behind the drain_timeout is refused', async (t) => {
+    const provider = await t.provider(stream(chunks(...'abcdefghij'),
+                                             { gap: 300 }));
+    const gateway = await t.gateway({ models: { m: model(provider) },
+                                      proxy: { drain_timeout: '300ms' } });
+    const old = gateway.worker;
+    const body = '{"model":"m","stream":true,"messages":[]}';
+    const socket = net.connect(gateway.port, '127.0.0.1');
+    let text = '';
+
+    socket.on('data', (data) => { text += data.toString('latin1'); });
+    socket.write('POST /v1/chat/completions HTTP/1.1\r\nHost: a\r\n'
+                 + `Content-Length: ${body.length}\r\n\r\n{`);
+    await sleep(100);
+
+    await gateway.reload();
+    await sleep(500);
+
+    const sent = now();
+
+    socket.write(body.slice(1));
+    await new Promise((resolve) => socket.on('close', resolve));
+
+    assertWithin(sent, now(), 200, 'the refusal');
+
+    const [answer] = answers(text);
+
+    assert.equal(answer.status, 503);
+    assert.equal(JSON.parse(answer.body).error.code, 'server_shutdown');
+    assert.equal(provider.requests.length, 0);
+
+    await eventually('no old worker', () => !gateway.workers().includes(old));
+});
+
+
+row('O3 between two parts of an answer the drain_timeout holds, too',
+    async (t) => {
+        const event = (data) => `data: ${JSON.stringify(data)}\n\n`;
+        const text = [
+            event({ type: 'message_start', message: {
+                ...claude, content: [], stop_reason: null } }),
+            event({ type: 'content_block_start', index: 0,
+                    content_block: { type: 'text', text: '' } }),
+            event({ type: 'content_block_delta', index: 0,
+                    delta: { type: 'text_delta', text: 'a' } }),
+            event({ type: 'content_block_stop', index: 0 }),
+            event({ type: 'message_delta',
+                    delta: { stop_reason: 'end_turn' },
+                    usage: { output_tokens: 4 } }),
+            event({ type: 'message_stop' })
+        ];
+
+        /* the answer's end comes, its message's does not */
+
+        const provider = await t.provider(stream(text, { then: 'hang' }));
+        const gateway = await t.gateway({
+            models: { m: model(provider, { provider: 'claude' }) },
+            proxy: { drain_timeout: '100ms' } });
+        const request = open(gateway, {
+            path: '/v1/completions',
+            body: '{"model":"m","stream":true,"prompt":["a","b"]}' });
+
+        await request.event(2);
+        await gateway.reload();
+
+        const answer = await request.done;
+
+        assert.ok(answer.complete);
+        assert.equal(answer.events.at(-1).json.error.code, 'server_shutdown');
     });
