@@ -781,3 +781,101 @@ location /now/ {
  "x-llmbroker-attempts: 1"]
 --- error_code eval
 [200, 200, 200]
+
+
+
+=== TEST 35: a list tells nothing of chats: the next request is the probe
+--- yaml
+models:
+  m:
+    provider: openai
+    api_key: sk-secret
+    base_url: http://127.0.0.1:$TEST_NGINX_RAND_PORT_1/v1
+    health_check: {interval: 100ms, timeout: 100ms}
+    breaker: {failures: 1, open: 1m}
+--- server
+location = /v1/models { return 200 '{"data":[{"id":"m"}]}'; }
+location / { llmbroker_mock status=500 times=1; }
+--- request eval
+my $chat = qq(POST /now/v1/chat/completions
+{"model":"m","messages":[{"role":"user","content":"a"}]});
+[$chat, 'GET /later/health', $chat, 'GET /now/health']
+--- locations
+location /now/ {
+    llmbroker;
+}
+--- response_body_like eval
+['"provider_unavailable"', '"checked":"up","listed":true,"breaker":"half_open"',
+ '"choices"', '"breaker":"closed"']
+--- error_code eval
+[502, 200, 200, 200]
+
+
+
+=== TEST 36: nor does a page
+--- yaml
+models:
+  m:
+    provider: openai
+    api_key: sk-secret
+    base_url: http://127.0.0.1:$TEST_NGINX_RAND_PORT_1/v1
+    health_check: {interval: 100ms, timeout: 100ms, path: /healthz}
+    breaker: {failures: 1, open: 1m}
+--- server
+location = /healthz { return 204; }
+location / { return 500; }
+--- request eval
+[qq(POST /v1/chat/completions
+{"model":"m","messages":[{"role":"user","content":"a"}]}), 'GET /later/health']
+--- response_body_like eval
+['"provider_unavailable"', '"checked":"up","breaker":"half_open"']
+--- error_code eval
+[502, 200]
+
+
+
+=== TEST 37: a chat that is answered closes an open breaker
+--- yaml
+models:
+  m:
+    provider: azure
+    api_version: "2024-10-21"
+    model_name: large
+    api_key: sk-secret
+    base_url: http://127.0.0.1:$TEST_NGINX_RAND_PORT_1
+    health_check: {interval: 100ms, timeout: 100ms, model: small}
+    breaker: {failures: 1, open: 1m}
+--- server
+location /openai/deployments/small/ { return 200; }
+location / { return 500; }
+--- request eval
+[qq(POST /v1/chat/completions
+{"model":"m","messages":[{"role":"user","content":"a"}]}), 'GET /later/health']
+--- response_body_like eval
+['"provider_unavailable"', '"checked":"up","breaker":"closed"']
+--- error_code eval
+[502, 200]
+
+
+
+=== TEST 38: one that must wait does not
+--- yaml
+models:
+  m:
+    provider: azure
+    api_version: "2024-10-21"
+    model_name: large
+    api_key: sk-secret
+    base_url: http://127.0.0.1:$TEST_NGINX_RAND_PORT_1
+    health_check: {interval: 100ms, timeout: 100ms, model: small}
+    breaker: {failures: 1, open: 1m}
+--- server
+location /openai/deployments/small/ { return 429; }
+location / { return 500; }
+--- request eval
+[qq(POST /v1/chat/completions
+{"model":"m","messages":[{"role":"user","content":"a"}]}), 'GET /later/health']
+--- response_body_like eval
+['"provider_unavailable"', '"checked":"up","breaker":"half_open"']
+--- error_code eval
+[502, 200]

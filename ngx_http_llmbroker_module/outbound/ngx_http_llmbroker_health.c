@@ -72,7 +72,10 @@ static void ngx_http_llmbroker_health_handler(ngx_event_t *ev);
 static ngx_int_t ngx_http_llmbroker_health_ask(
     ngx_http_llmbroker_check_t *check);
 static void ngx_http_llmbroker_health_answer(ngx_http_llmbroker_transfer_t *t);
-static void ngx_http_llmbroker_health_up(ngx_http_llmbroker_check_t *check);
+static void ngx_http_llmbroker_health_up(ngx_http_llmbroker_check_t *check,
+    ngx_uint_t answers);
+static ngx_uint_t ngx_http_llmbroker_health_breakers(
+    ngx_http_llmbroker_check_t *check, ngx_uint_t answers);
 static void ngx_http_llmbroker_health_failed(
     ngx_http_llmbroker_check_t *check, ngx_str_t *reason);
 static ngx_uint_t ngx_http_llmbroker_health_publish(
@@ -453,7 +456,8 @@ ngx_http_llmbroker_health_answer(ngx_http_llmbroker_transfer_t *t)
     switch (rc) {
 
     case NGX_OK:
-        ngx_http_llmbroker_health_up(check);
+    case NGX_DONE:
+        ngx_http_llmbroker_health_up(check, rc == NGX_DONE);
         ngx_http_llmbroker_health_listed(check,
                          ngx_http_llmbroker_probe_listed(&check->probe, t));
         break;
@@ -474,19 +478,53 @@ ngx_http_llmbroker_health_answer(ngx_http_llmbroker_transfer_t *t)
 
 
 static void
-ngx_http_llmbroker_health_up(ngx_http_llmbroker_check_t *check)
+ngx_http_llmbroker_health_up(ngx_http_llmbroker_check_t *check,
+    ngx_uint_t answers)
 {
+    ngx_uint_t  changed;
+
     check->failures = 0;
 
-    if (ngx_http_llmbroker_health_publish(check,
-                                          NGX_HTTP_LLMBROKER_HEALTH_UP))
-    {
+    changed = ngx_http_llmbroker_health_breakers(check, answers);
+    changed |= ngx_http_llmbroker_health_publish(check,
+                                                 NGX_HTTP_LLMBROKER_HEALTH_UP);
+
+    if (changed) {
         ngx_log_error(NGX_LOG_NOTICE, ngx_http_llmbroker_checks.log, 0,
                       "health check: \"%V\" of \"%V\" is up",
                       &check->probe.deployment->base_url, &check->model);
     }
 
     ngx_http_llmbroker_health_next(check, 0);
+}
+
+
+/*
+ * What opened a breaker were chats, of which only a chat tells more.  Returns
+ * 1 when a breaker was closed, else 0.
+ */
+
+static ngx_uint_t
+ngx_http_llmbroker_health_breakers(ngx_http_llmbroker_check_t *check,
+    ngx_uint_t answers)
+{
+    ngx_uint_t                    i, closed;
+    ngx_http_llmbroker_state_t  **state;
+
+    closed = 0;
+    state = check->states.elts;
+
+    for (i = 0; i < check->states.nelts; i++) {
+
+        if (!answers) {
+            ngx_http_llmbroker_breaker_due(state[i], ngx_current_msec);
+
+        } else if (ngx_http_llmbroker_breaker_close(state[i]) == NGX_DONE) {
+            closed = 1;
+        }
+    }
+
+    return closed;
 }
 
 

@@ -423,9 +423,13 @@ ngx_http_llmbroker_probe_verdict(ngx_http_llmbroker_probe_t *probe,
 
     case NGX_HTTP_LLMBROKER_PROBE_MODEL:
 
+        if (t->status >= 200 && t->status < 300) {
+            return NGX_DONE;
+        }
+
         /* too many requests: it is alive */
 
-        up = (t->status >= 200 && t->status < 300) || t->status == 429;
+        up = (t->status == 429);
 
         if (t->status == 400 || t->status == 422) {
             probe->legacy = !probe->legacy;

@@ -57,7 +57,8 @@ ngx_int_t ngx_http_llmbroker_probe_ask(ngx_http_llmbroker_probe_t *probe,
  *
  * reason:  set with NGX_ERROR; from the transfer's pool
  *
- * Return: NGX_OK, it is up; NGX_ERROR, it is not; NGX_DECLINED, nothing.
+ * Return: NGX_OK, it is up; NGX_DONE, it even answers chats; NGX_ERROR, it is
+ * not up; NGX_DECLINED, nothing.
  */
 ngx_int_t ngx_http_llmbroker_probe_verdict(ngx_http_llmbroker_probe_t *probe,
     ngx_http_llmbroker_transfer_t *t, ngx_str_t *reason);

@@ -331,6 +331,32 @@ ngx_http_llmbroker_breaker_close(ngx_http_llmbroker_state_t *state)
 
 
 void
+ngx_http_llmbroker_breaker_due(ngx_http_llmbroker_state_t *state,
+    ngx_msec_t now)
+{
+    uint64_t  old, new;
+
+    do {
+        old = ngx_http_llmbroker_word_load(&state->breaker);
+
+        if (ngx_http_llmbroker_breaker_state(old) != NGX_HTTP_LLMBROKER_OPEN
+            || ngx_http_llmbroker_word_left(
+                               ngx_http_llmbroker_breaker_until(old), now)
+               == 0)
+        {
+            return;
+        }
+
+        new = ngx_http_llmbroker_breaker_word(NGX_HTTP_LLMBROKER_OPEN,
+                                    ngx_http_llmbroker_breaker_ejections(old),
+                                    ngx_http_llmbroker_breaker_in_a_row(old),
+                                    ngx_http_llmbroker_word_until(now, 0));
+
+    } while (!ngx_http_llmbroker_word_cas(&state->breaker, old, new));
+}
+
+
+void
 ngx_http_llmbroker_breaker_release(ngx_http_llmbroker_state_t *state,
     ngx_uint_t row, ngx_msec_t now)
 {

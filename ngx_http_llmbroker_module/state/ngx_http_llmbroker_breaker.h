@@ -70,6 +70,13 @@ ngx_int_t ngx_http_llmbroker_breaker_note(ngx_http_llmbroker_state_t *state,
 /* Ends an open breaker.  Return: NGX_DONE when it was; else NGX_OK. */
 ngx_int_t ngx_http_llmbroker_breaker_close(ngx_http_llmbroker_state_t *state);
 
+/*
+ * Makes the probe of an open breaker due: there is a sign that the deployment
+ * is back, but none that it answers.  Changes nothing else.
+ */
+void ngx_http_llmbroker_breaker_due(ngx_http_llmbroker_state_t *state,
+    ngx_msec_t now);
+
 /* A process has died: its probe, by its row, is given back. */
 void ngx_http_llmbroker_breaker_release(ngx_http_llmbroker_state_t *state,
     ngx_uint_t row, ngx_msec_t now);

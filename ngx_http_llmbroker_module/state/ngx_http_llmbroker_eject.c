@@ -10,7 +10,7 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 
-#include "state/ngx_http_llmbroker_breaker.h"
+#include "state/ngx_http_llmbroker_state.h"
 
 
 #define ngx_http_llmbroker_eject_health(word)                                \
@@ -21,8 +21,7 @@ ngx_int_t
 ngx_http_llmbroker_state_set_health(ngx_http_llmbroker_state_t *state,
     ngx_http_llmbroker_health_e health, ngx_msec_t now, ngx_msec_t ttl)
 {
-    uint64_t   old, new;
-    ngx_int_t  rc;
+    uint64_t  old, new;
 
     new = ngx_http_llmbroker_word_until(now, ttl) << 2 | health;
 
@@ -41,27 +40,15 @@ ngx_http_llmbroker_state_set_health(ngx_http_llmbroker_state_t *state,
     } while (old != new
              && !ngx_http_llmbroker_word_cas(&state->health, old, new));
 
-    rc = NGX_OK;
-
-    if (health == NGX_HTTP_LLMBROKER_HEALTH_UP) {
-        rc = ngx_http_llmbroker_breaker_close(state);
+    if (health != NGX_HTTP_LLMBROKER_HEALTH_DOWN) {
+        return (ngx_http_llmbroker_eject_health(old)
+                == NGX_HTTP_LLMBROKER_HEALTH_DOWN)
+               ? NGX_DONE : NGX_OK;
     }
 
-    if (health == NGX_HTTP_LLMBROKER_HEALTH_DOWN) {
-
-        if (ngx_http_llmbroker_eject_health(old) != health
+    return (ngx_http_llmbroker_eject_health(old) != health
             || ngx_http_llmbroker_word_left(old >> 2, now) == 0)
-        {
-            rc = NGX_DONE;
-        }
-
-    } else if (ngx_http_llmbroker_eject_health(old)
-               == NGX_HTTP_LLMBROKER_HEALTH_DOWN)
-    {
-        rc = NGX_DONE;
-    }
-
-    return rc;
+           ? NGX_DONE : NGX_OK;
 }
 
 

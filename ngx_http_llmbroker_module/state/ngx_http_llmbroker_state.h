@@ -135,9 +135,9 @@ ngx_msec_t ngx_http_llmbroker_state_cooling(ngx_http_llmbroker_state_t *state,
 
 /*
  * What a health check has found.  DOWN ejects the deployment for ttl msec at
- * most, since a checker that died must not eject for ever; UP ends that and an
- * open breaker.  Return: NGX_DONE when by this call the deployment is ejected
- * or is no longer, to be logged; else NGX_OK.
+ * most, since a checker that died must not eject for ever; the others end that.
+ * The breaker is left alone.  Return: NGX_DONE when by this call the deployment
+ * is ejected or is no longer, to be logged; else NGX_OK.
  */
 ngx_int_t ngx_http_llmbroker_state_set_health(
     ngx_http_llmbroker_state_t *state, ngx_http_llmbroker_health_e health,

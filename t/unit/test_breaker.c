@@ -41,6 +41,7 @@ static void test_window_cleared(void);
 static void test_off(void);
 static void test_clock(void);
 static void test_health(void);
+static void test_due(void);
 static void test_row(void);
 static void test_quiet(void);
 static void test_concurrent(void);
@@ -86,6 +87,7 @@ main(void)
     test_off();
     test_clock();
     test_health();
+    test_due();
     test_row();
     test_quiet();
     test_concurrent();
@@ -495,9 +497,9 @@ test_health(void)
     (void) call(state, NOW, "fff");
     is(ngx_http_llmbroker_state_set_health(state,
                            NGX_HTTP_LLMBROKER_HEALTH_UP, NOW, 60000),
-       NGX_DONE, "up ends an open breaker");
-    is(ngx_http_llmbroker_breaker_take(state, NOW, 1), NGX_OK,
-       "it may be called");
+       NGX_OK, "up of an open breaker is no change");
+    is(ngx_http_llmbroker_breaker_wait(state, NOW), 10000,
+       "which stays open");
 
     state = fresh();
     (void) call(state, NOW, "fff");
@@ -512,6 +514,53 @@ test_health(void)
        NGX_DONE, "not checked any more");
     is(ngx_http_llmbroker_breaker_wait(state, NOW), 10000,
        "the breaker is left");
+}
+
+
+/* a sign of life is no answer: it brings the probe forward, and no more */
+
+static void
+test_due(void)
+{
+    ngx_http_llmbroker_state_t  *state;
+
+    state = fresh();
+
+    ngx_http_llmbroker_breaker_due(state, NOW);
+    is(ngx_http_llmbroker_word_load(&state->breaker), 0,
+       "closed: there is no probe");
+
+    (void) call(state, NOW, "fff");
+    ngx_http_llmbroker_breaker_due(state, NOW + 1000);
+
+    is(ngx_http_llmbroker_breaker(state, NOW + 1000),
+       NGX_HTTP_LLMBROKER_BREAKER_HALF_OPEN, "open: half open now");
+    is(ngx_http_llmbroker_breaker_wait(state, NOW + 1000), 0, "without wait");
+    is(ngx_http_llmbroker_breaker_failures(state), 3, "failures are kept");
+    is(ngx_http_llmbroker_breaker_take(state, NOW + 1000, 5000), NGX_DONE,
+       "the next call is the probe");
+
+    ngx_http_llmbroker_breaker_due(state, NOW + 2000);
+    is(ngx_http_llmbroker_breaker_take(state, NOW + 2000, 5000), NGX_DECLINED,
+       "while it runs there is no other");
+
+    is(ngx_http_llmbroker_breaker_note(state, &test_conf, NOW + 2000, FAILURE,
+                                       1),
+       NGX_DONE, "it fails: open again");
+    is(ngx_http_llmbroker_breaker_wait(state, NOW + 2000), 20000,
+       "twice as long: ejections are kept");
+
+    ngx_http_llmbroker_breaker_due(state, NOW + 3000);
+    is(probe(state, NOW + 3000, SUCCESS), NGX_DONE, "a good probe closes it");
+    is(ngx_http_llmbroker_breaker(state, NOW + 3000),
+       NGX_HTTP_LLMBROKER_BREAKER_CLOSED, "closed");
+
+    (void) call(state, NOW + 3000, "fff");
+    is(ngx_http_llmbroker_breaker_wait(state, NOW + 3000), 40000,
+       "which is its third ejection");
+    is(ngx_http_llmbroker_breaker_close(state), NGX_DONE, "an open one ends");
+    is(ngx_http_llmbroker_breaker_take(state, NOW + 3000, 1), NGX_OK,
+       "it may be called");
 }
 
 
