@@ -19,6 +19,12 @@ models:
     provider: openai
     base_url: http://127.0.0.1:1/v1
     api_key: sk-test
+  two:
+    provider: openai
+    api_key: sk-test
+    deployments:
+      - base_url: http://127.0.0.1:$TEST_NGINX_RAND_PORT_1/v1
+      - base_url: http://127.0.0.1:$TEST_NGINX_RAND_PORT_1/v2
   unresolved:
     provider: openai
     base_url: https://no-such-host.invalid/v1
@@ -307,3 +313,39 @@ POST /v1/chat/completions
 Retry-After: 3
 --- response_body
 {"error":{"message":"Slow down. Please try again in 2.5s.","type":"rate_limit_error","param":null,"code":"rate_limit_exceeded"}}
+
+
+
+=== TEST 30: x-ms-retry-after-ms becomes what clients know
+--- answer
+    add_header x-ms-retry-after-ms 7250 always;
+    return 429 '{"error":{"message":"slow down","type":"requests","param":null,"code":"429"}}';
+--- error_code: 429
+--- response_headers
+retry-after-ms: 7250
+! x-ms-retry-after-ms
+
+
+
+=== TEST 31: and is understood
+--- request
+POST /v1/chat/completions
+{"model":"two","messages":[{"role":"user","content":"a"}]}
+--- answer
+    add_header x-ms-retry-after-ms 7250 always;
+    return 429 '{"error":{"message":"slow down","type":"requests","param":null,"code":"429"}}';
+--- error_code: 429
+--- response_headers
+x-llmbroker-attempts: 2
+Retry-After: 8
+! retry-after-ms
+
+
+
+=== TEST 32: where nothing failed it means nothing
+--- answer
+    add_header x-ms-retry-after-ms 7250;
+    return 200 '{"choices":[]}';
+--- response_headers
+! retry-after-ms
+! x-ms-retry-after-ms

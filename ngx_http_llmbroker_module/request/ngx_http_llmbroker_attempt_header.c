@@ -45,6 +45,8 @@ static ngx_int_t ngx_http_llmbroker_content_encoding(
     ngx_http_llmbroker_attempt_t *at, ngx_str_t *name, ngx_str_t *value);
 static ngx_int_t ngx_http_llmbroker_pass_error_header(
     ngx_http_llmbroker_attempt_t *at, ngx_str_t *name, ngx_str_t *value);
+static ngx_int_t ngx_http_llmbroker_retry_msec(
+    ngx_http_llmbroker_attempt_t *at, ngx_str_t *name, ngx_str_t *value);
 static ngx_int_t ngx_http_llmbroker_request_id(
     ngx_http_llmbroker_attempt_t *at, ngx_str_t *name, ngx_str_t *value);
 
@@ -61,6 +63,7 @@ static ngx_http_llmbroker_header_t  ngx_http_llmbroker_headers[] = {
     { ngx_string("request-id"), ngx_http_llmbroker_request_id },
     { ngx_string("retry-after"), ngx_http_llmbroker_pass_error_header },
     { ngx_string("retry-after-ms"), ngx_http_llmbroker_pass_error_header },
+    { ngx_string("x-ms-retry-after-ms"), ngx_http_llmbroker_retry_msec },
     { ngx_string("x-should-retry"), ngx_http_llmbroker_pass_error_header },
     { ngx_string("openai-processing-ms"), ngx_http_llmbroker_attempt_pass },
     { ngx_string("openai-version"), ngx_http_llmbroker_attempt_pass },
@@ -375,6 +378,20 @@ ngx_http_llmbroker_pass_error_header(ngx_http_llmbroker_attempt_t *at,
     }
 
     return ngx_http_llmbroker_attempt_pass(at, name, value);
+}
+
+
+/* the same by another name */
+
+static ngx_int_t
+ngx_http_llmbroker_retry_msec(ngx_http_llmbroker_attempt_t *at,
+    ngx_str_t *name, ngx_str_t *value)
+{
+    ngx_str_t  passed;
+
+    ngx_str_set(&passed, "retry-after-ms");
+
+    return ngx_http_llmbroker_pass_error_header(at, &passed, value);
 }
 
 
