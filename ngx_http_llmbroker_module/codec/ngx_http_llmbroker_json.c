@@ -29,6 +29,9 @@
 #define NGX_HTTP_LLMBROKER_JSON_SLAB      16
 #define NGX_HTTP_LLMBROKER_JSON_MAX_SLAB  1024
 
+/* strings from this length on are not shown to yajl: bytes */
+#define NGX_HTTP_LLMBROKER_JSON_LONG      64
+
 /* where the exponent of a number is cut: no text is that long */
 #define NGX_HTTP_LLMBROKER_JSON_EXPONENT  0x40000000
 
@@ -53,6 +56,7 @@ typedef struct {
     yajl_handle                  parser;
     u_char                      *text;
     u_char                      *last;
+    u_char                      *piece;    /* of it, that yajl is at */
     u_char                      *pos;      /* what is before is in the tree */
     u_char                      *names;    /* room for decoded names */
     ngx_int_t                    rc;       /* why a callback has stopped */
@@ -71,6 +75,10 @@ typedef struct {
 
 static ngx_int_t ngx_http_llmbroker_json_build(
     ngx_http_llmbroker_json_ctx_t *ctx, yajl_alloc_funcs *functions);
+static yajl_status ngx_http_llmbroker_json_pieces(
+    ngx_http_llmbroker_json_ctx_t *ctx);
+static u_char *ngx_http_llmbroker_json_check(u_char *p, u_char *last);
+static ngx_uint_t ngx_http_llmbroker_json_control(u_char *p, u_char *last);
 static ngx_int_t ngx_http_llmbroker_json_build_scalar(
     ngx_http_llmbroker_json_ctx_t *ctx);
 
@@ -195,6 +203,7 @@ ngx_http_llmbroker_json_parse(ngx_pool_t *pool, u_char *p, size_t len,
     ctx.pool = pool;
     ctx.text = p;
     ctx.last = p + len;
+    ctx.piece = p;
     ctx.pos = p;
     ctx.names = NULL;
     ctx.rc = NGX_DECLINED;
@@ -244,7 +253,7 @@ ngx_http_llmbroker_json_build(ngx_http_llmbroker_json_ctx_t *ctx,
 
     (void) yajl_config(ctx->parser, yajl_dont_validate_strings, 1);
 
-    status = yajl_parse(ctx->parser, ctx->text, ctx->last - ctx->text);
+    status = ngx_http_llmbroker_json_pieces(ctx);
 
     if (status == yajl_status_client_canceled) {
         rc = ctx->rc;
@@ -268,6 +277,128 @@ ngx_http_llmbroker_json_build(ngx_http_llmbroker_json_ctx_t *ctx,
     yajl_free(ctx->parser);
 
     return rc;
+}
+
+
+/*
+ * yajl goes through a string byte by byte, and prompts and answers are mostly
+ * strings: a long one is checked here, and yajl sees its quotes only.
+ */
+
+static yajl_status
+ngx_http_llmbroker_json_pieces(ngx_http_llmbroker_json_ctx_t *ctx)
+{
+    u_char       *p, *end, *quote;
+    yajl_status   status;
+
+    p = ctx->text;
+
+    for ( ;; ) {
+
+        /* between the strings are no quotes */
+
+        quote = memchr(p, '"', ctx->last - p);
+        if (quote == NULL) {
+            break;
+        }
+
+        p = quote + 1;
+
+        end = memchr(p, '"', ctx->last - p);
+        if (end == NULL) {
+            break;
+        }
+
+        if (end - p < NGX_HTTP_LLMBROKER_JSON_LONG && end[-1] != '\\') {
+            p = end + 1;
+            continue;
+        }
+
+        end = ngx_http_llmbroker_json_check(p, ctx->last);
+        if (end == NULL) {
+            return yajl_status_error;
+        }
+
+        if (end - p >= NGX_HTTP_LLMBROKER_JSON_LONG) {
+
+            status = yajl_parse(ctx->parser, ctx->piece, p - ctx->piece);
+            if (status != yajl_status_ok) {
+                return status;
+            }
+
+            ctx->piece = end;
+        }
+
+        p = end + 1;
+    }
+
+    return yajl_parse(ctx->parser, ctx->piece, ctx->last - ctx->piece);
+}
+
+
+/*
+ * The quote that ends a string; NULL when there is none, or when the string
+ * is not one to RFC 8259, section 7, beside its UTF-8.
+ */
+
+static u_char *
+ngx_http_llmbroker_json_check(u_char *p, u_char *last)
+{
+    u_char    *quote, *escape;
+    uint32_t   code;
+
+    quote = p;
+
+    for ( ;; ) {
+
+        if (quote <= p) {
+            quote = memchr(p, '"', last - p);
+            if (quote == NULL) {
+                return NULL;
+            }
+        }
+
+        escape = memchr(p, '\\', quote - p);
+
+        if (escape == NULL) {
+            return ngx_http_llmbroker_json_control(p, quote) ? NULL : quote;
+        }
+
+        if (ngx_http_llmbroker_json_control(p, escape)) {
+            return NULL;
+        }
+
+        p = ngx_http_llmbroker_json_unescape(escape + 1, last, &code);
+        if (p == NULL) {
+            return NULL;
+        }
+    }
+}
+
+
+static ngx_uint_t
+ngx_http_llmbroker_json_control(u_char *p, u_char *last)
+{
+    uint64_t  w;
+
+    /* a byte that is less sets its high bit, unless it had it before */
+
+    for ( /* void */ ; last - p >= (ssize_t) sizeof(w); p += sizeof(w)) {
+        ngx_memcpy(&w, p, sizeof(w));
+
+        if ((w - 0x2020202020202020ULL) & ~w & 0x8080808080808080ULL) {
+            return 1;
+        }
+    }
+
+    for ( /* void */ ; p < last; p++) {
+
+        if (*p < ' ') {
+            return 1;
+        }
+    }
+
+    return 0;
 }
 
 
@@ -375,7 +506,7 @@ ngx_http_llmbroker_json_on_end(void *data)
     u_char                     *last;
     ngx_http_llmbroker_json_t  *v;
 
-    last = ctx->text + yajl_get_bytes_consumed(ctx->parser);
+    last = ctx->piece + yajl_get_bytes_consumed(ctx->parser);
 
     ctx->rc = ngx_http_llmbroker_json_strings(ctx, last - 1);
     if (ctx->rc != NGX_OK) {
@@ -398,7 +529,7 @@ ngx_http_llmbroker_json_scalar(ngx_http_llmbroker_json_ctx_t *ctx,
 {
     u_char  *last;
 
-    last = ctx->text + yajl_get_bytes_consumed(ctx->parser);
+    last = ctx->piece + yajl_get_bytes_consumed(ctx->parser);
 
     ctx->rc = ngx_http_llmbroker_json_strings(ctx, last - len);
     if (ctx->rc != NGX_OK) {
@@ -421,7 +552,7 @@ ngx_http_llmbroker_json_container(ngx_http_llmbroker_json_ctx_t *ctx,
     ngx_http_llmbroker_json_t        *v;
     ngx_http_llmbroker_json_level_t  *level;
 
-    last = ctx->text + yajl_get_bytes_consumed(ctx->parser);
+    last = ctx->piece + yajl_get_bytes_consumed(ctx->parser);
 
     ctx->rc = ngx_http_llmbroker_json_strings(ctx, last - 1);
     if (ctx->rc != NGX_OK) {
@@ -514,28 +645,34 @@ ngx_http_llmbroker_json_strings(ngx_http_llmbroker_json_ctx_t *ctx,
 }
 
 
-/* the quote that ends a string */
+/* the quote that ends a string: an even number of backslashes is before it */
 
 static u_char *
 ngx_http_llmbroker_json_quote(u_char *p, u_char *last, ngx_uint_t *escaped)
 {
-    *escaped = 0;
+    u_char  *quote, *before;
 
-    while (p < last) {
+    quote = p;
 
-        if (*p == '"') {
-            return p;
+    for ( ;; ) {
+        quote = memchr(quote, '"', last - quote);
+        if (quote == NULL) {
+            return NULL;
         }
 
-        if (*p == '\\') {
-            *escaped = 1;
-            p++;
+        before = quote;
+
+        while (before > p && before[-1] == '\\') {
+            before--;
         }
 
-        p++;
+        if ((quote - before) % 2 == 0) {
+            *escaped = (memchr(p, '\\', quote - p) != NULL);
+            return quote;
+        }
+
+        quote++;
     }
-
-    return NULL;
 }
 
 

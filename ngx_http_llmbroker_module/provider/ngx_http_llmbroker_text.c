@@ -10,6 +10,10 @@
 #include "provider/ngx_http_llmbroker_text.h"
 
 
+static ngx_uint_t ngx_http_llmbroker_text_plain_points(u_char *p,
+    u_char *last);
+
+
 ngx_int_t
 ngx_http_llmbroker_text_append(ngx_pool_t *pool,
     ngx_http_llmbroker_text_t *text, const void *p, size_t len)
@@ -109,7 +113,7 @@ ngx_http_llmbroker_text_quote(ngx_pool_t *pool, ngx_str_t *raw,
 ngx_uint_t
 ngx_http_llmbroker_text_points(ngx_str_t *inner)
 {
-    u_char      *p, *last, c;
+    u_char      *p, *last, *escape, c;
     ngx_uint_t   n;
 
     if (inner->len == 0) {
@@ -121,12 +125,15 @@ ngx_http_llmbroker_text_points(ngx_str_t *inner)
     last = p + inner->len;
 
     while (p < last) {
+        escape = memchr(p, '\\', last - p);
 
-        if (*p != '\\') {
-            n += (*p & 0xc0) != 0x80;
-            p++;
-            continue;
+        if (escape == NULL) {
+            n += ngx_http_llmbroker_text_plain_points(p, last);
+            break;
         }
+
+        n += ngx_http_llmbroker_text_plain_points(p, escape);
+        p = escape;
 
         if (p[1] != 'u') {
             n++;
@@ -143,6 +150,37 @@ ngx_http_llmbroker_text_points(ngx_str_t *inner)
         }
 
         p += 6;
+    }
+
+    return n;
+}
+
+
+/* the characters of UTF-8 without escapes: all bytes but those that continue */
+
+static ngx_uint_t
+ngx_http_llmbroker_text_plain_points(u_char *p, u_char *last)
+{
+    uint64_t    w;
+    ngx_uint_t  n;
+
+    n = last - p;
+
+    /* eight together: a bit for each 10xxxxxx, added up in the top byte */
+
+    for ( /* void */ ; last - p >= (ssize_t) sizeof(w); p += sizeof(w)) {
+        ngx_memcpy(&w, p, sizeof(w));
+
+        if ((w & 0x8080808080808080ULL) == 0) {
+            continue;
+        }
+
+        w = (w >> 7) & ~(w >> 6) & 0x0101010101010101ULL;
+        n -= (w * 0x0101010101010101ULL) >> 56;
+    }
+
+    for ( /* void */ ; p < last; p++) {
+        n -= (*p & 0xc0) == 0x80;
     }
 
     return n;

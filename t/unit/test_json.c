@@ -25,6 +25,7 @@ static void test_scalars(void);
 static void test_accepted(void);
 static void test_refused(void);
 static void test_utf8(void);
+static void test_long(void);
 static void test_cut(void);
 static void test_depth(void);
 static void test_members(void);
@@ -62,6 +63,7 @@ main(void)
     test_accepted();
     test_refused();
     test_utf8();
+    test_long();
     test_cut();
     test_depth();
     test_members();
@@ -292,6 +294,92 @@ test_utf8(void)
         ok(parse(bad[i], &v) == NGX_DECLINED, "not UTF-8: number %u",
            (u_int) i);
     }
+}
+
+
+/*
+ * what is refused and taken in a string is so in a long one, which yajl does
+ * not see: at each place of a word, as a value, a name, and alone
+ */
+
+static void
+test_long(void)
+{
+    u_char                     *p, text[500], string[200];
+    ngx_int_t                   rc;
+    ngx_uint_t                  i, n, form, wrong;
+    ngx_http_llmbroker_json_t  *v;
+
+    static const struct {
+        const char  *inner;
+        ngx_uint_t   escaped;
+        ngx_int_t    rc;
+    } inners[] = {
+        { "", 0, NGX_OK },
+        { "\x7f]},:", 0, NGX_OK },
+        { "\\\"", 1, NGX_OK },
+        { "\\\\", 1, NGX_OK },
+        { "\\\\\\\"", 1, NGX_OK },
+        { "\\/\\b\\f\\n\\r\\t", 1, NGX_OK },
+        { "\\u00aF\\ud800\\ude00", 1, NGX_OK },
+        { "\xe2\x82\xac", 0, NGX_OK },
+        { "\x1f", 0, NGX_DECLINED },
+        { "\t", 0, NGX_DECLINED },
+        { "\n", 0, NGX_DECLINED },
+        { "\\x", 0, NGX_DECLINED },
+        { "\\u00g0", 0, NGX_DECLINED },
+        { "\\n\x01", 0, NGX_DECLINED },
+        { "\xe2\x82", 0, NGX_DECLINED },
+        { "\"", 0, NGX_DECLINED }
+    };
+
+    static const char *const forms[] = {
+        "[0,\"%s\",{\"k\":\"%s\"}]", "{\"%s\":1,\"k\":[\"%s\"]}", "\"%s%s\""
+    };
+
+    wrong = 0;
+
+    for (i = 0; i < sizeof(inners) / sizeof(inners[0]); i++) {
+        for (form = 0; form < 3; form++) {
+            for (n = 40; n < 90; n++) {
+
+                p = string;
+                ngx_memset(p, 'a', n);
+                p = ngx_sprintf(p + n, "%s", inners[i].inner);
+                ngx_memset(p, 'b', n % 9);
+                p[n % 9] = '\0';
+
+                p = ngx_sprintf(text, forms[form], string, string);
+                rc = parse_n(text, p - text, &v);
+
+                if (rc != inners[i].rc) {
+                    diag("%d: %.*s", (int) rc, (int) (p - text), text);
+                    wrong++;
+                    continue;
+                }
+
+                if (rc != NGX_OK || v->n == 0) {
+                    continue;
+                }
+
+                v = v->child->next;
+
+                if (form == 1) {
+                    v = v->child;
+                }
+
+                if (v->escaped != inners[i].escaped
+                    || v->raw.len != ngx_strlen(string) + 2
+                    || ngx_strncmp(v->raw.data + 1, string,
+                                   v->raw.len - 2) != 0)
+                {
+                    wrong++;
+                }
+            }
+        }
+    }
+
+    is(wrong, 0, "long strings are as strict, and keep their texts");
 }
 
 
