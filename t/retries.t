@@ -231,7 +231,32 @@ x-llmbroker-attempts: 1
 
 
 
-=== TEST 14: max_attempts
+=== TEST 14: ... also after several attempts
+--- keys
+max_attempts: 2
+backoff_max: 100ms
+--- a: status=429 retry_after=3600
+--- error_code: 429
+--- response_headers
+Retry-After: 3600
+x-llmbroker-attempts: 2
+
+
+
+=== TEST 15: one is ejected, the other has a limit: the sooner of the two
+--- keys
+breaker: {failures: 1, open: 20s}
+--- a: status=500
+--- b: status=429 retry_after=40
+--- times: 2
+--- error_code eval
+[429, 429]
+--- response_headers eval
+["X-Upstream: 500, 429\nRetry-After: 20", "X-Upstream: 429\nRetry-After: 20"]
+
+
+
+=== TEST 16: max_attempts
 --- keys: max_attempts: 2
 --- a: status=500
 --- b: status=500
@@ -242,7 +267,7 @@ X-Upstream: 500, 500
 
 
 
-=== TEST 15: more attempts than deployments: after a pause, again
+=== TEST 17: more attempts than deployments: after a pause, again
 --- keys
 max_attempts: 3
 backoff: 20ms
@@ -254,7 +279,7 @@ x-llmbroker-attempts: 3
 
 
 
-=== TEST 16: the deadline is for all of them
+=== TEST 18: the deadline is for all of them
 --- keys
 max_attempts: 8
 deadline: 400ms
@@ -269,7 +294,7 @@ qr/^0\.(39|4[0-4])\d 504, 504 2 e:provider_timeout$/
 
 
 
-=== TEST 17: fallbacks: another alias in another dialect, with its parameters
+=== TEST 19: fallbacks: another alias in another dialect, with its parameters
 --- keys
 default_params: {temperature: 0.25}
 fallbacks: [claude]
@@ -294,7 +319,7 @@ qr/"object":"chat.completion".*max_tokens\\":77(?!.*temperature)/
 
 
 
-=== TEST 18: a limit keeps later requests away
+=== TEST 20: a limit keeps later requests away
 --- a: status=429 retry_after=30
 --- b
 --- times: 2
@@ -305,7 +330,7 @@ qr/"object":"chat.completion".*max_tokens\\":77(?!.*temperature)/
 
 
 
-=== TEST 19: so do three failures
+=== TEST 21: so do three failures
 --- a: status=500
 --- b
 --- times: 4
@@ -317,7 +342,7 @@ qr/"object":"chat.completion".*max_tokens\\":77(?!.*temperature)/
 
 
 
-=== TEST 20: a lone deployment fails fast
+=== TEST 22: a lone deployment fails fast
 --- a: status=500
 --- times: 4
 --- error_code eval
@@ -330,7 +355,7 @@ qr/"object":"chat.completion".*max_tokens\\":77(?!.*temperature)/
 
 
 
-=== TEST 21: ... unless a bad one is better than none
+=== TEST 23: ... unless a bad one is better than none
 --- keys: when_all_ejected: least_bad
 --- a: status=500
 --- times: 4
@@ -339,7 +364,7 @@ qr/"object":"chat.completion".*max_tokens\\":77(?!.*temperature)/
 
 
 
-=== TEST 22: which is logged once
+=== TEST 24: which is logged once
 --- keys: breaker: {failures: 1}
 --- a: status=500
 --- b
@@ -350,7 +375,7 @@ qr/^\[warn\] .* llmbroker deployment "http:[^"]+" of model "gpt" is not asked fo
 
 
 
-=== TEST 23: it is asked again when its time is over
+=== TEST 25: it is asked again when its time is over
 --- keys: breaker: {failures: 1, open: 100ms}
 --- a: answer if ($connection_requests = 1) { return 500; } return 200 '{"choices":[]}';
 --- times: 2
@@ -359,7 +384,7 @@ qr/^\[warn\] .* llmbroker deployment "http:[^"]+" of model "gpt" is not asked fo
 
 
 
-=== TEST 24: a stream that fails before its first content
+=== TEST 26: a stream that fails before its first content
 --- stream: 1
 --- a: error_event=0
 --- b
@@ -370,7 +395,7 @@ Content-Type: text/event-stream; charset=utf-8
 
 
 
-=== TEST 25: a stream that ends before its first content (P7)
+=== TEST 27: a stream that ends before its first content (P7)
 --- stream: 1
 --- a: answer default_type text/event-stream; return 200 'data: {"id":"x","object":"chat.completion.chunk","created":1,"model":"model-a","choices":[{"index":0,"delta":{"role":"assistant","content":""},"finish_reason":null}]}\n\n';
 --- b
@@ -381,7 +406,7 @@ x-llmbroker-attempts: 2
 
 
 
-=== TEST 26: one that is told at once: "stream_commit: header"
+=== TEST 28: one that is told at once: "stream_commit: header"
 --- keys: stream_commit: header
 --- stream: 1
 --- a: answer default_type text/event-stream; return 200 'data: {"id":"x","object":"chat.completion.chunk","created":1,"model":"model-a","choices":[{"index":0,"delta":{"role":"assistant","content":""},"finish_reason":null}]}\n\n';
@@ -392,7 +417,7 @@ x-llmbroker-attempts: 1
 
 
 
-=== TEST 27: after its first content there is no other one (P7)
+=== TEST 29: after its first content there is no other one (P7)
 --- stream: 1
 --- a: cut=900 chunks=10
 --- b
@@ -403,7 +428,7 @@ x-llmbroker-attempts: 1
 
 
 
-=== TEST 28: a stalled beginning
+=== TEST 30: a stalled beginning
 --- keys: first_token_timeout: 300ms
 --- stream: 1
 --- a: first_delay=5s
@@ -416,7 +441,7 @@ qr/^0\.(29|3[0-4])\d /
 
 
 
-=== TEST 29: a second one is asked when the first is slow
+=== TEST 31: a second one is asked when the first is slow
 --- keys: hedge: {after: 200ms}
 --- a: delay=5s
 --- b
@@ -428,7 +453,7 @@ qr/^0\.(19|2[0-4])\d -, 200 2 e:-$/
 
 
 
-=== TEST 30: so of a stream
+=== TEST 32: so of a stream
 --- keys: hedge: {after: 200ms}
 --- stream: 1
 --- a: first_delay=5s
@@ -440,7 +465,7 @@ x-llmbroker-attempts: 2
 
 
 
-=== TEST 31: the first one may still win
+=== TEST 33: the first one may still win
 --- keys: hedge: {after: 200ms}
 --- stream: 1
 --- a: delay=400ms chunks=5 spacing=50ms
@@ -452,7 +477,7 @@ x-llmbroker-attempts: 2
 
 
 
-=== TEST 32: the first one fails, the second goes on
+=== TEST 34: the first one fails, the second goes on
 --- keys: hedge: {after: 100ms}
 --- a: delay=200ms status=500
 --- b: delay=300ms
@@ -462,7 +487,7 @@ x-llmbroker-attempts: 2
 
 
 
-=== TEST 33: both fail, and a third is asked
+=== TEST 35: both fail, and a third is asked
 --- keys: hedge: {after: 100ms}
 --- a: delay=300ms status=500
 --- b: delay=100ms status=500

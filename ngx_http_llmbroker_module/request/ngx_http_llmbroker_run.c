@@ -8,6 +8,7 @@
 #include <ngx_core.h>
 #include <ngx_http.h>
 
+#include "config/ngx_http_llmbroker_conf_tier.h"
 #include "request/ngx_http_llmbroker_headers.h"
 #include "request/ngx_http_llmbroker_note.h"
 #include "request/ngx_http_llmbroker_outcome.h"
@@ -34,6 +35,8 @@ static ngx_uint_t ngx_http_llmbroker_run_spent(ngx_http_llmbroker_ctx_t *ctx);
 static ngx_int_t ngx_http_llmbroker_run_pause(ngx_http_llmbroker_ctx_t *ctx);
 static void ngx_http_llmbroker_run_finish(ngx_http_llmbroker_ctx_t *ctx,
     ngx_int_t rc);
+static ngx_uint_t ngx_http_llmbroker_run_lone(
+    ngx_http_llmbroker_model_t *model);
 static void ngx_http_llmbroker_run_retry_after(
     ngx_http_llmbroker_ctx_t *ctx);
 
@@ -498,11 +501,21 @@ ngx_http_llmbroker_run_finish(ngx_http_llmbroker_ctx_t *ctx, ngx_int_t rc)
     } else if (rc == NGX_ERROR) {
         ngx_http_llmbroker_error(&ctx->error, NGX_HTTP_LLMBROKER_INTERNAL);
 
-    } else if (!ctx->streaming && ctx->attempts > 1) {
+    } else if (!ctx->streaming && !ngx_http_llmbroker_run_lone(ctx->model)) {
         ngx_http_llmbroker_run_retry_after(ctx);
     }
 
     ngx_http_finalize_request(r, ngx_http_llmbroker_reply(ctx, rc));
+}
+
+
+/* 1 when nobody else could be asked: what a provider tells stands */
+
+static ngx_uint_t
+ngx_http_llmbroker_run_lone(ngx_http_llmbroker_model_t *model)
+{
+    return model->ntiers == 1 && model->tiers[0].n == 1
+           && model->fallbacks.nelts == 0;
 }
 
 
