@@ -8,8 +8,8 @@ import assert from 'node:assert/strict';
 import { assertBroken, assertError, assertStream, chat, open }
     from './lib/client.mjs';
 import { model } from './lib/gateway.mjs';
-import { done, finish, role, word } from './lib/openai.mjs';
-import { chunk, silent, stream } from './lib/provider.mjs';
+import { done, finish, role, says, word } from './lib/openai.mjs';
+import { bytes, chunk, silent, stream } from './lib/provider.mjs';
 import { row } from './lib/row.mjs';
 import { assertAfter, assertWithin, now } from './lib/time.mjs';
 
@@ -115,3 +115,71 @@ row('on_client_abort: drain has its bounds', async (t) => {
         assert.ok(await gateway.entry(request.id));
     }));
 });
+
+
+/* sends a piece from time to time, as long as somebody is there */
+
+function drips(start, piece, gap) {
+    return async (call) => {
+        await call.write(start);
+
+        while (call.alive) {
+            await call.write(piece);
+            await call.sleep(gap);
+        }
+    };
+}
+
+
+const head = 'HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n';
+
+
+row('P2 what drips without a word is as good as silence', async (t) => {
+    const cases = {
+        header: drips('HTTP/1.1 200 OK\r\nX-Drip: ', 'x', 50),
+        headers: drips('HTTP/1.1 200 OK\r\n', 'X-Drip: x\r\n', 20),
+        hints: drips('', 'HTTP/1.1 103 Early Hints\r\nA: b\r\n\r\n', 50),
+        pings: drips(`${head}\r\n`, ': ping\n\n', 50),
+        event: drips(`${head}\r\ndata: {"id":"`, 'x', 50),
+        roles: drips(`${head}\r\n`, role, 100)
+    };
+    const b = await t.provider(stream([role, word('fine'), finish, done]));
+    const models = {};
+
+    for (const [name, behaviour] of Object.entries(cases)) {
+        models[name] = model([await t.provider(behaviour), b],
+                             { first_token_timeout: 1, idle_timeout: 1 });
+    }
+
+    const gateway = await t.gateway({ models });
+
+    await Promise.all(Object.keys(cases).map(async (name) => {
+        const answer = await chat(gateway, { model: name, stream: true });
+
+        assertStream(answer, 'fine');
+        assertAfter(answer.started, answer.ended, 1000, 50, name);
+    }));
+});
+
+
+row('P8 a buffered answer that stalls or drips is asked elsewhere',
+    async (t) => {
+        const half = 'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n'
+            + 'Content-Length: 1000000\r\n\r\n{"id":"x","choices":[{"index":0';
+        const stalls = await t.provider(bytes(half, 'hang'));
+        const dripping = await t.provider(drips(half, ' ', 50));
+        const b = await t.provider(says('fine'));
+        const gateway = await t.gateway({ models: {
+            stalls: model([stalls, b], { idle_timeout: 1 }),
+            drips: model([dripping, b], { timeout: 1.5, idle_timeout: 1 })
+        } });
+
+        await Promise.all([['stalls', 1000], ['drips', 1500]].map(
+            async ([name, ms]) => {
+                const answer = await chat(gateway, { model: name });
+
+                assert.equal(answer.json.choices[0].message.content, 'fine');
+                assertAfter(answer.started, answer.ended, ms, 50, name);
+                assert.equal(answer.head['x-llmbroker-attempts'], '2');
+            }));
+    });
