@@ -113,7 +113,6 @@ row('checks that hang hold up no request, no reload and no exit', async (t) => {
     const full = t.also(await Provider.full());
     const mute = await t.provider(silent);
     const hole = await t.provider(blackhole);
-    const names = t.also(await NameServer.start({ 'hangs.invalid': 'silent' }));
     const fine = await t.provider(checked(reply(200, 'ok')));
     const long = { interval: 30, timeout: 20, path: '/healthz' };
     const gateway = await t.gateway({
@@ -121,12 +120,8 @@ row('checks that hang hold up no request, no reload and no exit', async (t) => {
             m: model([fine, full], { health_check: checks }),
             mute: model(mute, { health_check: long }),
             hole: model(hole, { health_check: long }),
-            full: model(full, { health_check: long }),
-            name: model({ url: 'http://hangs.invalid:1/v1' },
-                        { health_check: long })
-        },
-        http: `resolver 127.0.0.1:${names.port} ipv6=off;`
-              + 'resolver_timeout 20s;'
+            full: model(full, { health_check: long })
+        }
     });
 
     for (let i = 0; i < 30; i++) {
@@ -153,6 +148,44 @@ row('checks that hang hold up no request, no reload and no exit', async (t) => {
     assertWithin(quit, now(), 1500, 'quitting');
     gateway.options.account = false;
 });
+
+
+row('a name that is asked for in vain holds up no request and no exit',
+    { within: 90000 }, async (t) => {
+        const names = t.also(await NameServer.start({
+            'hangs.invalid': 'silent' }));
+        const fine = await t.provider(checked(reply(200, 'ok')));
+        const gateway = await t.gateway({
+            models: {
+                m: model(fine, { health_check: checks }),
+                name: model({ url: 'http://hangs.invalid:1/v1' }, {
+                    health_check: { interval: 30, timeout: 20,
+                                    path: '/healthz' } })
+            },
+            http: `resolver 127.0.0.1:${names.port} ipv6=off;`
+                  + 'resolver_timeout 20s;',
+            account: false
+        });
+
+        for (let i = 0; i < 30; i++) {
+            const answer = await chat(gateway);
+
+            assert.equal(answer.status, 200);
+            assertWithin(answer.started, answer.ended, 50);
+            await sleep(10);
+        }
+
+        const waits = open(gateway, { model: 'name' });
+
+        await sleep(200);
+        gateway.signal('SIGQUIT');
+
+        const quit = now();
+
+        waits.abort();
+        await gateway.gone;
+        assertWithin(quit, now(), 1500, 'quitting');
+    });
 
 
 row('checks leave no descriptor and no memory behind', async (t) => {

@@ -117,7 +117,9 @@ export class Gateway {
         const { workers, main } = this.options;
         const expected = /master_process off/.test(main) ? 0 : workers;
 
-        for (let i = 0; i < 1000; i++) {
+        /* names that nobody resolves may take their time */
+
+        for (let i = 0; i < 4000; i++) {
             if (this.serving().length >= expected
                 && await reachable(this.port))
             {
