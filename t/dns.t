@@ -13,7 +13,7 @@ use Cwd qw(abs_path);
 use File::Temp qw(tempdir);
 use IO::Socket::INET;
 use POSIX ();
-use Socket qw(inet_aton);
+use Socket qw(AF_INET6 inet_aton inet_pton);
 use Test::More;
 use Time::HiRes qw(sleep time);
 
@@ -24,6 +24,7 @@ my $modules = join '', map { 'load_module ' . abs_path($_) . ";\n" }
 my $owner = $$;
 my $dir = tempdir(CLEANUP => 1);
 my (%pid, $conf);
+my $checked = '';
 
 chmod 0755, $dir;
 mkdir "$dir/logs";
@@ -229,6 +230,70 @@ ok(soon($ttl, sub { ask('a')->{at} eq '127.0.0.2' }),
 stop($front);
 
 
+# health checks go where requests would
+
+my %host = (dotted => 'dotted.invalid.');
+my %interval = (gone => '30s');
+
+$checked = join '', map { <<"END" } qw(gone probed pair six dotted nowhere);
+  $_:
+    provider: openai
+    base_url: http://${\ ($host{$_} // "$_.invalid")}:$provider/v1
+    health_check: {interval: ${\ ($interval{$_} // '200ms')}, timeout: 200ms}
+END
+
+$checked .= join '', map { <<"END" } qw(tls wrong);
+  sure$_:
+    provider: openai
+    base_url: https://$_.invalid:$tls/v1
+    ca_file: cert.pem
+    health_check: {interval: 200ms, timeout: 200ms}
+END
+
+my @known = ('pair 60 127.0.0.3 127.0.0.1', 'six 60 ::1', 'tls 60 127.0.0.1',
+             'dotted 60 127.0.0.1', 'wrong 60 127.0.0.1');
+
+unlink "$dir/logs/tls.log";
+say_dns(@known, 'probed 1 127.0.0.1', 'gone 60 127.0.0.3');
+start('', "resolver 127.0.0.1:$dns;");
+
+ok(soon(4, sub { checked('probed') eq 'up' }),
+   'a check knows a name that only DNS knows');
+ok(soon(4, sub { checked('pair') eq 'up' }),
+   'one of two addresses refuses: the other is checked');
+ok(soon(4, sub { checked('six') eq 'up' }), 'an address of IPv6');
+is(ask('six')->{at}, '::1', 'as of requests');
+ok(soon(4, sub { checked('dotted') eq 'up' }), 'a name that ends with a dot');
+ok(soon(4, sub { checked('suretls') eq 'up' }), 'TLS: a certificate');
+like(read_file("$dir/logs/tls.log"),
+     qr{^tls\.invalid tls\.invalid:$tls /v1/models$}m,
+     'is asked for by name');
+ok(soon(4, sub { checked('surewrong') eq 'down' }), 'another is refused');
+ok(log_count(qr/"surewrong" is down: .*certificate/), 'by its name');
+ok(soon(6, sub { checked('gone') eq 'down' }), 'an address that refuses');
+
+say_dns(@known, 'probed 1 127.0.0.3');
+ok(soon($ttl + 1, sub { checked('probed') eq 'down' }),
+   'a check follows DNS to a bad address');
+say_dns(@known, 'probed 1 127.0.0.2', 'gone silent');
+ok(soon($ttl + 1, sub { checked('probed') eq 'up' }), 'and to a good one');
+
+is(checked('nowhere'), 'unknown', 'nothing is known of a name without address');
+is(log_count(qr/"nowhere" is down/), 0, 'and nothing said');
+
+reload();
+sleep 0.3;
+is(checked('gone'), 'down', 'what is down is so until DNS has answered');
+ok(soon(5, sub { checked('gone') eq 'unknown' }),
+   'without an answer nobody knows');
+is(log_count(qr/"gone" has no address/), 1, 'as the log says once');
+is(log_count(qr/\[(?:alert|crit|emerg)\]|Sanitizer/), 0, 'nothing alarming');
+
+stop($front);
+
+$checked = '';
+
+
 # the directive is not for others
 
 write_file("$dir/bad.conf", <<"END");
@@ -318,6 +383,7 @@ events {
 http {
     $temp
     access_log off;
+    log_format tls '\$ssl_server_name \$http_host \$request_uri';
     default_type application/json;
     $resolver
 
@@ -336,6 +402,7 @@ http {
     server {
         listen 127.0.0.1:$provider;
         listen 127.0.0.2:$provider;
+        listen [::1]:$provider;
         return 200
             '{"choices":[],"at":"\$server_addr","n":"\$connection_requests"}';
     }
@@ -344,6 +411,7 @@ http {
         ssl_certificate cert.pem;
         ssl_certificate_key key.pem;
         keepalive_timeout 0;
+        access_log logs/tls.log tls;
         return 200 '{"choices":[],"reused":"\$ssl_session_reused"}';
     }
 }
@@ -365,6 +433,7 @@ $models
     provider: openai
     base_url: https://tls.invalid:$tls/v1
     tls_verify: false
+$checked
 END
 
     unlink "$dir/logs/error.log";
@@ -426,6 +495,15 @@ sub request {
 
     return "POST /v1/chat/completions HTTP/1.0\r\nContent-Length: "
            . length($body) . "\r\n\r\n$body";
+}
+
+
+# What the health checks of a model have found.
+
+sub checked {
+    my ($model) = @_;
+
+    return health() =~ /"name":"$model".*?"checked":"(\w+)"/ ? $1 : '';
 }
 
 
@@ -569,11 +647,12 @@ sub answer {
 
     my $head = substr($query, 0, 2) . ($line ? "\x81\x80" : "\x81\x83");
 
-    @addresses = () if $type != 1;
+    @addresses = grep { $type == (/:/ ? 28 : 1) } @addresses;
 
     return $head . pack('n4', 1, scalar @addresses, 0, 0) . $question
-           . join '', map { pack('n3Nn', 0xc00c, 1, 1, $ttl, 4)
-                            . inet_aton($_) } @addresses;
+           . join '', map { pack('n3Nn/a*', 0xc00c, $type, 1, $ttl,
+                                 /:/ ? inet_pton(AF_INET6, $_)
+                                     : inet_aton($_)) } @addresses;
 }
 
 

@@ -71,6 +71,8 @@ static void ngx_http_llmbroker_health_first(ngx_http_llmbroker_checks_t *hc);
 static void ngx_http_llmbroker_health_handler(ngx_event_t *ev);
 static ngx_int_t ngx_http_llmbroker_health_ask(
     ngx_http_llmbroker_check_t *check);
+static void ngx_http_llmbroker_health_unresolved(
+    ngx_http_llmbroker_check_t *check);
 static void ngx_http_llmbroker_health_answer(ngx_http_llmbroker_transfer_t *t);
 static void ngx_http_llmbroker_health_up(ngx_http_llmbroker_check_t *check,
     ngx_uint_t answers);
@@ -385,21 +387,32 @@ ngx_http_llmbroker_health_handler(ngx_event_t *ev)
 {
     ngx_http_llmbroker_check_t *check = ev->data;
 
+    ngx_int_t  rc;
+
     /* the process that takes over makes them */
 
     if (ngx_exiting || ngx_quit || ngx_terminate) {
         return;
     }
 
-    if (ngx_http_llmbroker_health_ask(check) != NGX_OK) {
+    rc = ngx_http_llmbroker_health_ask(check);
+
+    if (rc == NGX_DECLINED) {
+        ngx_http_llmbroker_health_unresolved(check);
+    }
+
+    if (rc != NGX_OK) {
         ngx_http_llmbroker_health_next(check, 1);
     }
 }
 
 
+/* NGX_DECLINED: the host has no address now */
+
 static ngx_int_t
 ngx_http_llmbroker_health_ask(ngx_http_llmbroker_check_t *check)
 {
+    ngx_int_t                       rc;
     ngx_pool_t                     *pool;
     ngx_http_llmbroker_transfer_t  *t;
 
@@ -420,11 +433,15 @@ ngx_http_llmbroker_health_ask(ngx_http_llmbroker_check_t *check)
     t->handler = ngx_http_llmbroker_health_answer;
     t->data = check;
 
-    if (ngx_http_llmbroker_probe_ask(&check->probe, t) != NGX_OK
-        || ngx_http_llmbroker_loop_start(t) != NGX_OK)
-    {
+    rc = ngx_http_llmbroker_probe_ask(&check->probe, t);
+
+    if (rc == NGX_OK && ngx_http_llmbroker_loop_start(t) != NGX_OK) {
+        rc = NGX_ERROR;
+    }
+
+    if (rc != NGX_OK) {
         ngx_destroy_pool(pool);
-        return NGX_ERROR;
+        return rc;
     }
 
     ngx_log_debug1(NGX_LOG_DEBUG_HTTP, t->log, 0,
@@ -433,6 +450,28 @@ ngx_http_llmbroker_health_ask(ngx_http_llmbroker_check_t *check)
     check->pool = pool;
 
     return NGX_OK;
+}
+
+
+/*
+ * DNS is no part of the deployment: a name without an address ejects nobody.
+ * What was found before a reload holds on until the first answer of DNS.
+ */
+
+static void
+ngx_http_llmbroker_health_unresolved(ngx_http_llmbroker_check_t *check)
+{
+    check->failures = 0;
+
+    if (check->probe.deployment->resolve->failed
+        && ngx_http_llmbroker_health_publish(check,
+                                           NGX_HTTP_LLMBROKER_HEALTH_UNKNOWN))
+    {
+        ngx_log_error(NGX_LOG_NOTICE, ngx_http_llmbroker_checks.log, 0,
+                      "health check: \"%V\" of \"%V\" has no address, it is "
+                      "not known whether it is down still",
+                      &check->probe.deployment->base_url, &check->model);
+    }
 }
 
 

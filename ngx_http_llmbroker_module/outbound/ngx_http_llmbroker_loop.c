@@ -335,11 +335,13 @@ ngx_http_llmbroker_loop_free(ngx_http_llmbroker_transfer_t *t)
 
     curl_easy_cleanup(t->easy);
     curl_slist_free_all(t->list);
+    curl_slist_free_all(t->hosts);
 
     ngx_http_llmbroker_loop_clear_errors();
 
     t->easy = NULL;
     t->list = NULL;
+    t->hosts = NULL;
 }
 
 

@@ -30,6 +30,13 @@ static ngx_int_t ngx_http_llmbroker_probe_base_path(ngx_pool_t *pool,
     const ngx_str_t *base_url, ngx_str_t *path);
 static ngx_uint_t ngx_http_llmbroker_probe_legacy(
     const ngx_http_llmbroker_provider_t *row);
+static ngx_int_t ngx_http_llmbroker_probe_resolve(
+    ngx_http_llmbroker_probe_t *probe, ngx_http_llmbroker_transfer_t *t);
+static u_char *ngx_http_llmbroker_probe_entry(
+    const ngx_http_llmbroker_deployment_t *d, ngx_http_llmbroker_transfer_t *t,
+    ngx_uint_t n);
+static u_char *ngx_http_llmbroker_probe_addr(u_char *p,
+    struct sockaddr *sockaddr, socklen_t socklen);
 static ngx_int_t ngx_http_llmbroker_probe_chat(
     ngx_http_llmbroker_probe_t *probe, ngx_http_llmbroker_transfer_t *t,
     ngx_str_t *path, ngx_str_t *lines);
@@ -197,7 +204,14 @@ ngx_int_t
 ngx_http_llmbroker_probe_ask(ngx_http_llmbroker_probe_t *probe,
     ngx_http_llmbroker_transfer_t *t)
 {
-    ngx_str_t   path, lines;
+    ngx_int_t  rc;
+    ngx_str_t  path, lines;
+
+    rc = ngx_http_llmbroker_probe_resolve(probe, t);
+
+    if (rc != NGX_OK) {
+        return rc;
+    }
 
     path = probe->path;
     ngx_str_set(&lines, "");
@@ -224,6 +238,110 @@ ngx_http_llmbroker_probe_ask(ngx_http_llmbroker_probe_t *probe,
 #endif
 
     return NGX_OK;
+}
+
+
+/* the addresses that a request would use now */
+
+static ngx_int_t
+ngx_http_llmbroker_probe_resolve(ngx_http_llmbroker_probe_t *probe,
+    ngx_http_llmbroker_transfer_t *t)
+{
+    u_char                                 *p;
+    ngx_uint_t                              i, j, n, servers;
+    ngx_http_upstream_server_t             *server;
+    ngx_http_llmbroker_addrs_t             *list;
+    const ngx_http_llmbroker_deployment_t  *d;
+
+    d = probe->deployment;
+
+    if (d->host.data[0] == '[') {
+        /* libcurl would take its first colon for the end of the host */
+        return NGX_OK;
+    }
+
+    if (d->resolve) {
+        list = d->resolve->addrs;
+
+        if (list == NULL) {
+            return NGX_DECLINED;
+        }
+
+        p = ngx_http_llmbroker_probe_entry(d, t, list->n);
+        if (p == NULL) {
+            return NGX_ERROR;
+        }
+
+        for (i = 0; i < list->n; i++) {
+            p = ngx_http_llmbroker_probe_addr(p, list->elts[i].sockaddr,
+                                              list->elts[i].socklen);
+        }
+
+    } else {
+        server = d->upstream.upstream->servers->elts;
+        servers = d->upstream.upstream->servers->nelts;
+
+        for (i = 0, n = 0; i < servers; i++) {
+            n += server[i].naddrs;
+        }
+
+        p = ngx_http_llmbroker_probe_entry(d, t, n);
+        if (p == NULL) {
+            return NGX_ERROR;
+        }
+
+        for (i = 0; i < servers; i++) {
+            for (j = 0; j < server[i].naddrs; j++) {
+                p = ngx_http_llmbroker_probe_addr(p,
+                                                  server[i].addrs[j].sockaddr,
+                                                  server[i].addrs[j].socklen);
+            }
+        }
+    }
+
+    /* without the last comma */
+
+    t->resolve.len = p - t->resolve.data - 1;
+
+    return NGX_OK;
+}
+
+
+/* begins t->resolve, with room for n addresses; returns its end, or NULL */
+
+static u_char *
+ngx_http_llmbroker_probe_entry(const ngx_http_llmbroker_deployment_t *d,
+    ngx_http_llmbroker_transfer_t *t, ngx_uint_t n)
+{
+    t->resolve.data = ngx_pnalloc(t->pool,
+                                  d->host.len + sizeof(":65535:") - 1
+                                  + n * (sizeof("[],") - 1
+                                         + NGX_SOCKADDR_STRLEN));
+    if (t->resolve.data == NULL) {
+        return NULL;
+    }
+
+    return ngx_sprintf(t->resolve.data, "%V:%ui:", &d->host,
+                       (ngx_uint_t) d->port);
+}
+
+
+static u_char *
+ngx_http_llmbroker_probe_addr(u_char *p, struct sockaddr *sockaddr,
+    socklen_t socklen)
+{
+    if (sockaddr->sa_family == AF_INET) {
+        p += ngx_sock_ntop(sockaddr, socklen, p, NGX_SOCKADDR_STRLEN, 0);
+
+    } else {
+        *p++ = '[';
+        p += ngx_sock_ntop(sockaddr, socklen, p, NGX_SOCKADDR_STRLEN, 0);
+        *p++ = ']';
+    }
+
+    *p++ = ',';
+
+    return p;
 }
 
 

@@ -47,7 +47,7 @@ ngx_int_t ngx_http_llmbroker_probe_init(ngx_http_llmbroker_probe_t *probe,
 
 /*
  * Fills in a transfer, of which the pool and the log are set.
- * Return: NGX_OK, NGX_ERROR.
+ * Return: NGX_OK; NGX_DECLINED when the host has no address now; NGX_ERROR.
  */
 ngx_int_t ngx_http_llmbroker_probe_ask(ngx_http_llmbroker_probe_t *probe,
     ngx_http_llmbroker_transfer_t *t);

@@ -14,6 +14,10 @@
 
 static ngx_int_t ngx_http_llmbroker_transfer_request(
     ngx_http_llmbroker_transfer_t *t);
+static ngx_int_t ngx_http_llmbroker_transfer_hosts(
+    ngx_http_llmbroker_transfer_t *t);
+static int ngx_http_llmbroker_transfer_on_resolver(void *resolver,
+    void *reserved, void *data);
 static ngx_int_t ngx_http_llmbroker_transfer_tls(
     ngx_http_llmbroker_transfer_t *t);
 static ngx_int_t ngx_http_llmbroker_transfer_headers(
@@ -33,6 +37,7 @@ ngx_int_t
 ngx_http_llmbroker_transfer_options(ngx_http_llmbroker_transfer_t *t)
 {
     if (ngx_http_llmbroker_transfer_request(t) != NGX_OK
+        || ngx_http_llmbroker_transfer_hosts(t) != NGX_OK
         || ngx_http_llmbroker_transfer_tls(t) != NGX_OK)
     {
         return NGX_ERROR;
@@ -82,16 +87,9 @@ ngx_http_llmbroker_transfer_request(ngx_http_llmbroker_transfer_t *t)
 
     rc |= curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, 1L);
     rc |= curl_easy_setopt(easy, CURLOPT_FORBID_REUSE, 1L);
-    rc |= curl_easy_setopt(easy, CURLOPT_DNS_CACHE_TIMEOUT, 0L);
 
     rc |= curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long) t->timeout);
     rc |= curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long) t->timeout);
-
-#if (LIBCURL_VERSION_NUM >= 0x075700)
-    /* or the end of a transfer waits for the thread that looks up its name */
-
-    rc |= curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
-#endif
 
     rc |= curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION,
                            ngx_http_llmbroker_transfer_on_header);
@@ -110,6 +108,54 @@ ngx_http_llmbroker_transfer_request(ngx_http_llmbroker_transfer_t *t)
     }
 
     return (rc == CURLE_OK) ? NGX_OK : NGX_ERROR;
+}
+
+
+/*
+ * The host's entry in libcurl's cache is the same for all transfers and never
+ * ends: each sets it anew before it is used.
+ */
+
+static ngx_int_t
+ngx_http_llmbroker_transfer_hosts(ngx_http_llmbroker_transfer_t *t)
+{
+    u_char  *line;
+
+    if (t->resolve.len == 0) {
+        return NGX_OK;
+    }
+
+    line = ngx_pnalloc(t->pool, t->resolve.len + 1);
+    if (line == NULL) {
+        return NGX_ERROR;
+    }
+
+    (void) ngx_cpystrn(line, t->resolve.data, t->resolve.len + 1);
+
+    t->hosts = curl_slist_append(NULL, (char *) line);
+    if (t->hosts == NULL) {
+        return NGX_ERROR;
+    }
+
+    if (curl_easy_setopt(t->easy, CURLOPT_RESOLVE, t->hosts) != CURLE_OK
+        || curl_easy_setopt(t->easy, CURLOPT_RESOLVER_START_FUNCTION,
+                            ngx_http_llmbroker_transfer_on_resolver)
+           != CURLE_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+/* what the system knows of a name may be another thing than nginx does */
+
+static int
+ngx_http_llmbroker_transfer_on_resolver(void *resolver, void *reserved,
+    void *data)
+{
+    return 1;
 }
 
 
@@ -330,8 +376,12 @@ ngx_http_llmbroker_transfer_result(ngx_http_llmbroker_transfer_t *t,
         return;
     }
 
-    t->rc = (t->lacking || code == CURLE_OUT_OF_MEMORY) ? NGX_DECLINED
-                                                        : NGX_ERROR;
+    /* addresses that this libcurl does not understand are not at fault */
+
+    t->rc = (t->lacking || code == CURLE_OUT_OF_MEMORY
+             || code == CURLE_COULDNT_RESOLVE_HOST
+             || code == CURLE_SETOPT_OPTION_SYNTAX)
+            ? NGX_DECLINED : NGX_ERROR;
 
     ngx_http_llmbroker_transfer_reason(t, t->error[0] ? t->error
                                                   : curl_easy_strerror(code));

@@ -26,6 +26,9 @@ struct ngx_http_llmbroker_transfer_s {
     ngx_pool_t                      *pool;     /* outlives the transfer */
     ngx_log_t                       *log;
     ngx_str_t                        url;
+    ngx_str_t                        resolve;  /* "host:port:addr,addr", the
+                                                  only addresses of the URL's
+                                                  host; empty: it is one */
     ngx_str_t                        headers;  /* "Name: value\r\n" ... */
     ngx_str_t                        body;     /* of a POST */
     ngx_msec_t                       timeout;  /* of all of it */
@@ -54,6 +57,7 @@ struct ngx_http_llmbroker_transfer_s {
     ngx_queue_t                      queue;
     void                            *easy;     /* CURL */
     void                            *list;     /* struct curl_slist */
+    void                            *hosts;    /* the same */
     char                            *error;    /* CURL_ERROR_SIZE */
     size_t                           received;
     size_t                           size;     /* of the memory of answer */
