@@ -242,6 +242,25 @@ row('the deadline ends a pause, too', async (t) => {
 });
 
 
+row('Retry-After is honest when one is ejected and one is limited',
+    async (t) => {
+        const a = await t.provider(fails(500));
+        const b = await t.provider(fails(429, 'slow', { 'Retry-After': '7' }));
+        const gateway = await t.between([a, b], {
+            breaker: { failures: 1, open: 3, open_max: 3 } });
+
+        await chat(gateway);
+
+        const answer = await chat(gateway);
+
+        assertError(answer, 429);
+
+        const wait = Number(answer.head['retry-after']);
+
+        assert.ok(wait >= 2 && wait <= 3, `${wait}`);
+    });
+
+
 row('the time to the first token counts from the first call', async (t) => {
     const a = await t.provider(after(300, fails(500)));
     const b = await t.provider(after(200, says('fine')));
