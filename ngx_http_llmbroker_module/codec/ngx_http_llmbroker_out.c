@@ -83,15 +83,22 @@ ngx_http_llmbroker_out_refer(ngx_http_llmbroker_out_t *out, u_char *p,
         return NGX_OK;
     }
 
-    b = ngx_http_llmbroker_out_add(out, 0);
-    if (b == NULL) {
-        return NGX_ERROR;
+    /* what lay together goes on as one: events come several in a read */
+
+    b = (out->last != NULL) ? out->last->buf : NULL;
+
+    if (b == NULL || !b->memory || b->last != p) {
+
+        b = ngx_http_llmbroker_out_add(out, 0);
+        if (b == NULL) {
+            return NGX_ERROR;
+        }
+
+        b->pos = p;
+        b->memory = 1;
     }
 
-    b->pos = p;
     b->last = p + len;
-    b->memory = 1;
-
     out->length += len;
 
     return NGX_OK;

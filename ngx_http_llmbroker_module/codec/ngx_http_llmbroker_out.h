@@ -43,7 +43,8 @@ ngx_int_t ngx_http_llmbroker_out_copy(ngx_http_llmbroker_out_t *out,
 
 /*
  * Appends len bytes without copying; the memory must stay until the chain
- * was sent.  Return: NGX_OK, NGX_ERROR.
+ * was sent.  Bytes that lie behind those before them share their buffer.
+ * Return: NGX_OK, NGX_ERROR.
  */
 ngx_int_t ngx_http_llmbroker_out_refer(ngx_http_llmbroker_out_t *out,
     u_char *p, size_t len);

@@ -20,6 +20,7 @@
 
 static void test_copy(void);
 static void test_refer(void);
+static void test_refer_on(void);
 static void test_own(void);
 static void test_take(void);
 static void test_recycle(void);
@@ -40,6 +41,7 @@ main(void)
 {
     test_copy();
     test_refer();
+    test_refer_on();
     test_own();
     test_take();
     test_recycle();
@@ -154,6 +156,46 @@ test_refer(void)
     ok(sane(out.chain), "an empty reference makes no buffer");
 
     ok(foreign[3] == '-', "a copy does not grow into foreign memory");
+
+    ngx_destroy_pool(pool);
+}
+
+
+static void
+test_refer_on(void)
+{
+    u_char                     got[256];
+    size_t                     len;
+    ngx_pool_t                *pool;
+    ngx_http_llmbroker_out_t   out;
+
+    pool = ngx_create_pool(4096, NULL);
+    ngx_http_llmbroker_out_init(&out, pool, NULL, &test_tag, TEST_SIZE);
+
+    ngx_memcpy(foreign, "abcdef", 6);
+
+    (void) ngx_http_llmbroker_out_refer(&out, foreign, 2);
+    (void) ngx_http_llmbroker_out_refer(&out, foreign + 2, 2);
+
+    ok(out.chain == out.last && out.chain->buf->last == foreign + 4,
+       "bytes that lie together share a buffer");
+
+    (void) ngx_http_llmbroker_out_refer(&out, foreign + 5, 1);
+    (void) ngx_http_llmbroker_out_refer(&out, foreign + 5, 1);
+    (void) ngx_http_llmbroker_out_copy(&out, "-", 1);
+    (void) ngx_http_llmbroker_out_refer(&out, foreign + 4, 1);
+
+    len = flat(out.chain, got);
+
+    is_str(got, len, "abcdff-e", "others keep their order");
+    is(out.length, 8, "and their length");
+
+    /* a copy's own memory may be recycled before it: never one buffer */
+
+    (void) ngx_http_llmbroker_out_copy(&out, "x", 1);
+    (void) ngx_http_llmbroker_out_refer(&out, out.last->buf->last, 1);
+
+    ok(!out.last->buf->temporary, "nor do they share a buffer with a copy");
 
     ngx_destroy_pool(pool);
 }
