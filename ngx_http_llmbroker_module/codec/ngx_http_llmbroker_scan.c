@@ -54,7 +54,7 @@ typedef enum {
 static u_char *ngx_http_llmbroker_scan_structure(ngx_http_llmbroker_scan_t *s,
     u_char *p, u_char *last);
 static u_char *ngx_http_llmbroker_scan_value(ngx_http_llmbroker_scan_t *s,
-    u_char *p);
+    u_char *p, u_char *last);
 static ngx_int_t ngx_http_llmbroker_scan_begin(ngx_http_llmbroker_scan_t *s,
     u_char ch, ngx_http_llmbroker_json_type_e *type);
 static u_char *ngx_http_llmbroker_scan_open(ngx_http_llmbroker_scan_t *s,
@@ -62,7 +62,9 @@ static u_char *ngx_http_llmbroker_scan_open(ngx_http_llmbroker_scan_t *s,
 static u_char *ngx_http_llmbroker_scan_close(ngx_http_llmbroker_scan_t *s,
     u_char *p);
 static u_char *ngx_http_llmbroker_scan_key(ngx_http_llmbroker_scan_t *s,
-    u_char *p);
+    u_char *p, u_char *last);
+static u_char *ngx_http_llmbroker_scan_colon(ngx_http_llmbroker_scan_t *s,
+    u_char *p, u_char *last);
 static u_char *ngx_http_llmbroker_scan_literal(ngx_http_llmbroker_scan_t *s,
     u_char *p, u_char *last);
 static u_char *ngx_http_llmbroker_scan_number(ngx_http_llmbroker_scan_t *s,
@@ -104,19 +106,36 @@ ngx_http_llmbroker_scan_init(ngx_http_llmbroker_scan_t *s, ngx_uint_t flags,
 {
     ngx_uint_t  i;
 
-    ngx_memzero(s, sizeof(ngx_http_llmbroker_scan_t));
+    /*
+     * A stream's event is shorter than this structure, so that what a level
+     * says is set when it opens and its values begin, and not here.
+     */
 
     s->flags = flags;
+    s->report = (handler != NULL)
+                ? ngx_min(report, NGX_HTTP_LLMBROKER_SCAN_MAX_REPORT) : 0;
     s->handler = handler;
     s->data = data;
 
-    if (handler != NULL) {
-        s->report = ngx_min(report, NGX_HTTP_LLMBROKER_SCAN_MAX_REPORT);
-    }
+    s->offset = 0;
+    s->error = NULL;
 
     for (i = 0; i <= NGX_HTTP_LLMBROKER_SCAN_MAX_REPORT; i++) {
+        s->level[i].key.len = 0;
         s->level[i].key.data = s->level[i].name;
     }
+
+    s->state = sw_value;
+    s->depth = 0;
+    s->objects = 0;
+    s->count = 0;
+    s->utf8 = NGX_HTTP_LLMBROKER_UTF8_ACCEPT;
+    s->code = 0;
+    s->high = 0;
+    s->in_key = 0;
+    s->overflow = 0;
+    s->no_memory = 0;
+    s->len = 0;
 }
 
 
@@ -197,7 +216,7 @@ ngx_http_llmbroker_scan_structure(ngx_http_llmbroker_scan_t *s, u_char *p,
 {
     ngx_uint_t  object;
 
-    while (ngx_http_llmbroker_scan_space(*p)) {
+    while (*p <= ' ' && ngx_http_llmbroker_scan_space(*p)) {
         if (++p == last) {
             return p;
         }
@@ -213,7 +232,7 @@ ngx_http_llmbroker_scan_structure(ngx_http_llmbroker_scan_t *s, u_char *p,
         /* fall through */
 
     case sw_value:
-        return ngx_http_llmbroker_scan_value(s, p);
+        return ngx_http_llmbroker_scan_value(s, p, last);
 
     case sw_first_key:
         if (*p == '}') {
@@ -224,7 +243,7 @@ ngx_http_llmbroker_scan_structure(ngx_http_llmbroker_scan_t *s, u_char *p,
 
     case sw_key:
         if (*p == '"') {
-            return ngx_http_llmbroker_scan_key(s, p);
+            return ngx_http_llmbroker_scan_key(s, p, last);
         }
 
         break;
@@ -267,7 +286,8 @@ ngx_http_llmbroker_scan_structure(ngx_http_llmbroker_scan_t *s, u_char *p,
 
 
 static u_char *
-ngx_http_llmbroker_scan_value(ngx_http_llmbroker_scan_t *s, u_char *p)
+ngx_http_llmbroker_scan_value(ngx_http_llmbroker_scan_t *s, u_char *p,
+    u_char *last)
 {
     ngx_http_llmbroker_scan_level_t  *level;
     ngx_http_llmbroker_json_type_e    type;
@@ -301,7 +321,16 @@ ngx_http_llmbroker_scan_value(ngx_http_llmbroker_scan_t *s, u_char *p)
     s->len = 0;
     s->overflow = 0;
 
-    return p + 1;
+    if (type != NGX_HTTP_LLMBROKER_JSON_STRING) {
+        return p + 1;
+    }
+
+    /* most strings are plain and lie in one piece */
+
+    p = ngx_http_llmbroker_scan_skip(p + 1, last);
+
+    return (p < last && *p == '"') ? ngx_http_llmbroker_scan_scalar(s, p + 1)
+                                   : p;
 }
 
 
@@ -408,8 +437,10 @@ ngx_http_llmbroker_scan_close(ngx_http_llmbroker_scan_t *s, u_char *p)
 
 
 static u_char *
-ngx_http_llmbroker_scan_key(ngx_http_llmbroker_scan_t *s, u_char *p)
+ngx_http_llmbroker_scan_key(ngx_http_llmbroker_scan_t *s, u_char *p,
+    u_char *last)
 {
+    u_char                           *start;
     ngx_http_llmbroker_scan_level_t  *level;
 
     s->in_key = 1;
@@ -422,7 +453,31 @@ ngx_http_llmbroker_scan_key(ngx_http_llmbroker_scan_t *s, u_char *p)
         level->key_start = s->offset + (p - s->piece);
     }
 
-    return p + 1;
+    start = p + 1;
+    p = ngx_http_llmbroker_scan_skip(start, last);
+
+    ngx_http_llmbroker_scan_name(s, start, p);
+
+    return (p < last && *p == '"') ? ngx_http_llmbroker_scan_colon(s, p, last)
+                                   : p;
+}
+
+
+/* p is the quote behind a key */
+
+static u_char *
+ngx_http_llmbroker_scan_colon(ngx_http_llmbroker_scan_t *s, u_char *p,
+    u_char *last)
+{
+    s->in_key = 0;
+    s->state = sw_colon;
+
+    if (++p < last && *p == ':') {
+        s->state = sw_value;
+        p++;
+    }
+
+    return p;
 }
 
 
@@ -590,10 +645,7 @@ ngx_http_llmbroker_scan_string(ngx_http_llmbroker_scan_t *s, u_char *p,
             return ngx_http_llmbroker_scan_scalar(s, p + 1);
         }
 
-        s->in_key = 0;
-        s->state = sw_colon;
-
-        return p + 1;
+        return ngx_http_llmbroker_scan_colon(s, p, last);
     }
 
     return p;
