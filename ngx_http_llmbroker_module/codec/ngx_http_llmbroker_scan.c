@@ -210,6 +210,37 @@ ngx_http_llmbroker_scan_end(ngx_http_llmbroker_scan_t *s)
 }
 
 
+u_char *
+ngx_http_llmbroker_scan_text(u_char *p, u_char *last)
+{
+    while (p < last) {
+        p = ngx_http_llmbroker_scan_skip(p, last);
+
+        if (p == last) {
+            break;
+        }
+
+        if (*p == '"') {
+            return p;
+        }
+
+        if (*p >= 0x80) {
+            p++;
+
+        } else if (*p == '\\' && last - p > 1
+                   && ngx_http_llmbroker_scan_decode(p[1]) != 0)
+        {
+            p += 2;
+
+        } else {
+            break;
+        }
+    }
+
+    return NULL;
+}
+
+
 static u_char *
 ngx_http_llmbroker_scan_structure(ngx_http_llmbroker_scan_t *s, u_char *p,
     u_char *last)

@@ -136,5 +136,13 @@ ngx_int_t ngx_http_llmbroker_scan(ngx_http_llmbroker_scan_t *s, u_char *p,
  */
 ngx_int_t ngx_http_llmbroker_scan_end(ngx_http_llmbroker_scan_t *s);
 
+/*
+ * Looks for the end of a string of which p is a byte, not within an escape;
+ * no flag is heeded.
+ * Return: the closing quote; NULL when it is not before last, when the string
+ * is invalid, or when it has an escape with "u", which the scanner must read.
+ */
+u_char *ngx_http_llmbroker_scan_text(u_char *p, u_char *last);
+
 
 #endif /* _NGX_HTTP_LLMBROKER_SCAN_H_INCLUDED_ */

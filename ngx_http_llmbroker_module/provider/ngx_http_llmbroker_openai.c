@@ -398,13 +398,7 @@ ngx_http_llmbroker_openai_event(ngx_http_llmbroker_exchange_t *ex,
         return NGX_OK;
     }
 
-    ngx_http_llmbroker_openai_scan(ex, o);
-
-    rc = ngx_http_llmbroker_scan(&o->scan, data.data, data.data + data.len);
-
-    if (rc == NGX_OK) {
-        rc = ngx_http_llmbroker_scan_end(&o->scan);
-    }
+    rc = ngx_http_llmbroker_openai_scan_chunk(ex, o, &data);
 
     error = (event->type.len == sizeof("error") - 1
              && ngx_memcmp(event->type.data, "error", sizeof("error") - 1)

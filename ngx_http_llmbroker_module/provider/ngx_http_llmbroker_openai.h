@@ -2,9 +2,9 @@
 /*
  * Between the parts of the OpenAI dialect.  ..._openai.c is the dialect;
  * ..._openai_scan.c reads an answer's bytes, learns from them and says what
- * is suspect; ..._openai_repair.c, ..._content.c and ..._tools.c put a suspect
- * tree right; ..._openai_form.c makes streams of objects and objects of
- * streams.
+ * is suspect; ..._openai_repeat.c knows a chunk that was seen before;
+ * ..._openai_repair.c, ..._content.c and ..._tools.c put a suspect tree right;
+ * ..._openai_form.c makes streams of objects and objects of streams.
  *
  * An object and a chunk of a stream are repaired alike: its choices hold
  * "message" or "delta".
@@ -64,6 +64,12 @@
 #define NGX_HTTP_LLMBROKER_OPENAI_SAID       0x00800000
 
 
+/* of the chunk before: its bytes at most, and the texts in them */
+
+#define NGX_HTTP_LLMBROKER_OPENAI_BEFORE     512
+#define NGX_HTTP_LLMBROKER_OPENAI_TEXTS      4
+
+
 #define NGX_HTTP_LLMBROKER_OPENAI_TOP        0x0000001f
 #define NGX_HTTP_LLMBROKER_OPENAI_CHOICE     0x003fff00
 #define NGX_HTTP_LLMBROKER_OPENAI_CALL       0x003e0000
@@ -73,6 +79,10 @@
 #define ngx_http_llmbroker_openai_chat(ex)                                   \
     ((ex)->call == NGX_HTTP_LLMBROKER_CHAT                                   \
      || ((ex)->call == NGX_HTTP_LLMBROKER_COMPLETIONS && !(ex)->splice))
+
+#define ngx_http_llmbroker_openai_key(level, text)                           \
+    ((level)->key.len == sizeof(text) - 1                                    \
+     && ngx_memcmp((level)->key.data, text, sizeof(text) - 1) == 0)
 
 #define ngx_http_llmbroker_openai_string(v)                                  \
     ((v) && (v)->type == NGX_HTTP_LLMBROKER_JSON_STRING)
@@ -92,6 +102,13 @@ typedef struct {
     unsigned                         whole:1;    /* all of them at once */
     unsigned                         custom:1;
 } ngx_http_llmbroker_openai_tool_t;
+
+
+/* of a text, without its quotes */
+typedef struct {
+    size_t                           start;
+    size_t                           end;
+} ngx_http_llmbroker_openai_span_t;
 
 
 /* a choice of a stream */
@@ -133,6 +150,13 @@ typedef struct {
     ngx_array_t                      choices;    /* of openai_choice_t */
     void                            *whole;      /* an object in the making */
     unsigned                         overflow:1; /* it has too many members */
+
+    /* the chunk before, when before_len is not 0, and its texts */
+    size_t                           before_len;
+    ngx_uint_t                       texts;
+    ngx_http_llmbroker_openai_span_t
+                                 text[NGX_HTTP_LLMBROKER_OPENAI_TEXTS];
+    u_char                           before[NGX_HTTP_LLMBROKER_OPENAI_BEFORE];
 } ngx_http_llmbroker_openai_t;
 
 
@@ -141,6 +165,23 @@ typedef struct {
  */
 void ngx_http_llmbroker_openai_scan(ngx_http_llmbroker_exchange_t *ex,
     ngx_http_llmbroker_openai_t *o);
+
+/*
+ * The whole of that for a stream's chunk, which is scanned unless it repeats
+ * the chunk before; *o says the same in both cases.
+ * Return: as ngx_http_llmbroker_scan() and ..._scan_end().
+ */
+ngx_int_t ngx_http_llmbroker_openai_scan_chunk(
+    ngx_http_llmbroker_exchange_t *ex, ngx_http_llmbroker_openai_t *o,
+    ngx_str_t *chunk);
+
+/*
+ * Of a value of a chunk at this depth, which ends at "end": notes where it is
+ * when it is a text, that is a string that is not empty and of which nothing
+ * is found but that.
+ */
+void ngx_http_llmbroker_openai_text(ngx_http_llmbroker_openai_t *o,
+    ngx_uint_t depth, off_t end, ngx_str_t *text);
 
 /*
  * After the scan of a stream's chunk; of a well-formed one, what it tells is

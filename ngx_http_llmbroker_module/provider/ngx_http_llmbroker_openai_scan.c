@@ -15,10 +15,6 @@
 #include "provider/ngx_http_llmbroker_openai.h"
 
 
-#define ngx_http_llmbroker_openai_key(level, text)                           \
-    ((level)->key.len == sizeof(text) - 1                                    \
-     && ngx_memcmp((level)->key.data, text, sizeof(text) - 1) == 0)
-
 #define ngx_http_llmbroker_openai_is_word(level, text)                       \
     ((level)->type == NGX_HTTP_LLMBROKER_JSON_STRING                         \
      && ((text)->data == NULL || (text)->len > 2))
@@ -194,10 +190,14 @@ ngx_http_llmbroker_openai_value(ngx_http_llmbroker_scan_t *s,
     level = s->level;
 
     if (depth == 1) {
+        ngx_http_llmbroker_openai_text(o, depth, end, text);
+
         return ngx_http_llmbroker_openai_top(ex, &level[1], text);
     }
 
     if (ngx_http_llmbroker_openai_key(&level[1], "choices")) {
+
+        ngx_http_llmbroker_openai_text(o, depth, end, text);
 
         switch (depth) {
 
