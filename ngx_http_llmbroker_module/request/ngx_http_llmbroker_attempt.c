@@ -33,6 +33,8 @@ static ngx_int_t ngx_http_llmbroker_attempt_done(ngx_http_request_t *r,
 static ngx_int_t ngx_http_llmbroker_attempt_wait(ngx_http_request_t *r,
     ngx_http_llmbroker_attempt_t *at);
 static void ngx_http_llmbroker_attempt_resume(void *data);
+static ngx_http_upstream_conf_t *ngx_http_llmbroker_attempt_conf(
+    ngx_http_llmbroker_attempt_t *at);
 static ngx_int_t ngx_http_llmbroker_create_request(ngx_http_request_t *r);
 static ngx_int_t ngx_http_llmbroker_reinit_request(ngx_http_request_t *r);
 static void ngx_http_llmbroker_abort_request(ngx_http_request_t *r);
@@ -466,7 +468,11 @@ ngx_http_llmbroker_attempt_handler(ngx_http_request_t *r,
 
     u = r->upstream;
 
-    u->conf = &deployment->upstream;
+    u->conf = ngx_http_llmbroker_attempt_conf(at);
+    if (u->conf == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
     u->buffering = 0;
     u->output.tag = (ngx_buf_tag_t) &ngx_http_llmbroker_module;
 
@@ -543,6 +549,36 @@ ngx_http_llmbroker_attempt_resume(void *data)
 
     ngx_http_finalize_request(r, ngx_http_llmbroker_attempt_handler(r, at));
     ngx_http_run_posted_requests(c);
+}
+
+
+/*
+ * The deployment's, unless it is of a fallback that treats clients that leave
+ * in another way than the alias that was asked for.
+ */
+
+static ngx_http_upstream_conf_t *
+ngx_http_llmbroker_attempt_conf(ngx_http_llmbroker_attempt_t *at)
+{
+    ngx_flag_t                 drain;
+    ngx_http_upstream_conf_t  *conf, *copy;
+
+    conf = &at->deployment->upstream;
+    drain = at->ctx->model->policy.drain;
+
+    if (conf->ignore_client_abort == drain) {
+        return conf;
+    }
+
+    copy = ngx_palloc(at->exchange.pool, sizeof(ngx_http_upstream_conf_t));
+    if (copy == NULL) {
+        return NULL;
+    }
+
+    *copy = *conf;
+    copy->ignore_client_abort = drain;
+
+    return copy;
 }
 
 

@@ -25,11 +25,16 @@ static void ngx_http_llmbroker_run_nobody(ngx_http_llmbroker_ctx_t *ctx,
 
 static void ngx_http_llmbroker_run_resume(ngx_http_request_t *r);
 static void ngx_http_llmbroker_run_judge(ngx_http_llmbroker_attempt_t *at);
+static ngx_uint_t ngx_http_llmbroker_run_final(
+    ngx_http_llmbroker_attempt_t *at);
+static void ngx_http_llmbroker_run_beside(ngx_http_llmbroker_attempt_t *at);
 static ngx_uint_t ngx_http_llmbroker_run_more(
     ngx_http_llmbroker_attempt_t *at);
 static void ngx_http_llmbroker_run_decide(ngx_http_llmbroker_ctx_t *ctx);
 static void ngx_http_llmbroker_run_again(ngx_http_llmbroker_attempt_t *at);
 static ngx_int_t ngx_http_llmbroker_run_retry(ngx_http_llmbroker_ctx_t *ctx,
+    ngx_http_llmbroker_attempt_t *at);
+static ngx_uint_t ngx_http_llmbroker_run_allowed(ngx_http_llmbroker_ctx_t *ctx,
     ngx_http_llmbroker_attempt_t *at);
 static ngx_uint_t ngx_http_llmbroker_run_spent(ngx_http_llmbroker_ctx_t *ctx);
 static ngx_int_t ngx_http_llmbroker_run_pause(ngx_http_llmbroker_ctx_t *ctx);
@@ -253,7 +258,9 @@ ngx_http_llmbroker_run_judge(ngx_http_llmbroker_attempt_t *at)
     ngx_http_llmbroker_attempt_release(at);
 
     if (at->lost) {
+        /* it has not failed: when the winner does, it may be asked again */
         ngx_http_llmbroker_note_lost(at);
+        ngx_http_llmbroker_route_return(ctx, &at->pick);
         return;
     }
 
@@ -281,9 +288,56 @@ ngx_http_llmbroker_run_judge(ngx_http_llmbroker_attempt_t *at)
 
     ngx_http_llmbroker_note(at);
 
-    if (at->result == NGX_OK) {
-        ctx->attempt = at;
+    if (ctx->winner && ctx->winner != at) {
+        return;
+    }
+
+    if (at->result == NGX_OK || ngx_http_llmbroker_run_final(at)) {
         ngx_http_llmbroker_run_lose(at);
+
+    } else if (ctx->winner == NULL && at->result == NGX_DECLINED) {
+        ngx_http_llmbroker_run_beside(at);
+    }
+}
+
+
+/* 1 when the failure would be the same of the alias's other deployments */
+
+static ngx_uint_t
+ngx_http_llmbroker_run_final(ngx_http_llmbroker_attempt_t *at)
+{
+    return at->class == NGX_HTTP_LLMBROKER_CLASS_CLIENT
+           || at->class == NGX_HTTP_LLMBROKER_CLASS_CONTEXT;
+}
+
+
+/*
+ * It has failed while others run, of which nobody knows how long they take: as
+ * many are to run as before.  A lack of memory is for those to meet.
+ */
+
+static void
+ngx_http_llmbroker_run_beside(ngx_http_llmbroker_attempt_t *at)
+{
+    ngx_http_llmbroker_ctx_t      *ctx;
+    ngx_http_llmbroker_attempt_t  *other;
+
+    ctx = at->ctx;
+
+    for (other = ctx->running; other; other = other->next) {
+        if (!other->done) {
+            break;
+        }
+    }
+
+    if (other == NULL || !ngx_http_llmbroker_run_allowed(ctx, at)) {
+        return;
+    }
+
+    if (ngx_http_llmbroker_run_pick(ctx, NGX_HTTP_LLMBROKER_SAME_ALIAS)
+        == NGX_OK)
+    {
+        (void) ngx_http_llmbroker_attempt_start(ctx->attempt);
     }
 }
 
@@ -390,21 +444,12 @@ static ngx_int_t
 ngx_http_llmbroker_run_retry(ngx_http_llmbroker_ctx_t *ctx,
     ngx_http_llmbroker_attempt_t *at)
 {
-    ngx_int_t                           rc;
-    ngx_msec_t                          now;
-    const ngx_http_llmbroker_class_t   *class;
-    const ngx_http_llmbroker_policy_t  *policy;
+    ngx_int_t                          rc;
+    const ngx_http_llmbroker_class_t  *class;
 
-    now = ngx_current_msec;
     class = ngx_http_llmbroker_class(at->class);
-    policy = &ctx->model->policy;
 
-    if (!class->next
-        || ctx->request->connection->error
-        || ngx_http_llmbroker_run_spent(ctx)
-        || (policy->retry_within && now - at->start > policy->retry_within)
-        || (policy->deadline && now - ctx->start >= policy->deadline))
-    {
+    if (!ngx_http_llmbroker_run_allowed(ctx, at)) {
         return NGX_DECLINED;
     }
 
@@ -414,11 +459,33 @@ ngx_http_llmbroker_run_retry(ngx_http_llmbroker_ctx_t *ctx,
 
     rc = ngx_http_llmbroker_run_next(ctx);
 
-    if (rc == NGX_DECLINED && policy->max_attempts && !class->fallback) {
+    if (rc == NGX_DECLINED
+        && ctx->model->policy.max_attempts && !class->fallback)
+    {
         return ngx_http_llmbroker_run_pause(ctx);
     }
 
     return rc;
+}
+
+
+/* 1 when another attempt may follow the one that has failed */
+
+static ngx_uint_t
+ngx_http_llmbroker_run_allowed(ngx_http_llmbroker_ctx_t *ctx,
+    ngx_http_llmbroker_attempt_t *at)
+{
+    ngx_msec_t                          now;
+    const ngx_http_llmbroker_policy_t  *policy;
+
+    now = ngx_current_msec;
+    policy = &ctx->model->policy;
+
+    return ngx_http_llmbroker_class(at->class)->next
+           && !ctx->request->connection->error
+           && !ngx_http_llmbroker_run_spent(ctx)
+           && (!policy->retry_within || now - at->start <= policy->retry_within)
+           && (!policy->deadline || now - ctx->start < policy->deadline);
 }
 
 

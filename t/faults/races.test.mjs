@@ -14,7 +14,7 @@ import { answers, assertError, assertStream, chat, get, open, open2, session }
     from './lib/client.mjs';
 import { model } from './lib/gateway.mjs';
 import { chunks, completion, fails, says } from './lib/openai.mjs';
-import { after, cut, either, reply, stream } from './lib/provider.mjs';
+import { after, cut, either, reply, silent, stream } from './lib/provider.mjs';
 import { row } from './lib/row.mjs';
 import { assertWithin, eventually, now, sleep } from './lib/time.mjs';
 
@@ -82,6 +82,84 @@ row('a probe whose kept connection dies beside a hedge is not lost',
     });
 
 
+/* the beginning of an answer, and its connection's end after "ms" */
+
+function half(ms) {
+    return async (call) => {
+        const text = JSON.stringify(completion('never'));
+
+        await call.write(`HTTP/1.1 200 OK\r\nContent-Length: ${text.length}`
+                         + `\r\n\r\n${text.slice(0, 80)}`);
+        await call.sleep(ms);
+        call.end();
+    };
+}
+
+
+row('a hedge that has lost is asked again when the winner breaks',
+    async (t) => {
+        const a = await t.provider(after(60, half(60)));
+        const b = await t.provider(inTurn(after(500, says('late')),
+                                          says('again')));
+        const gateway = await t.between([a, b], { hedge, breaker: false });
+        const answer = await chat(gateway);
+
+        assert.equal(answer.status, 200, answer.text);
+        assert.match(answer.text, /"again"/);
+        assert.equal(answer.head['x-llmbroker-attempts'], '3');
+        assertWithin(answer.started, answer.ended, 250, 'the answer');
+    });
+
+
+row('what no other can do better is told although a hedge runs',
+    async (t) => {
+        const bad = await t.provider(after(100, fails(400, 'bad')));
+        const long = await t.provider(after(100, fails(400, 'too long', {}, {
+            code: 'context_length_exceeded' })));
+        const mute = await t.provider(silent);
+        const larger = await t.provider(says('larger'));
+        const more = { hedge, breaker: false };
+        const gateway = await t.gateway({ models: {
+            bad: model([bad, mute], more),
+            long: model([long, mute], { ...more, fallbacks: ['larger'] }),
+            larger: model(larger)
+        } });
+
+        for (const stream of [false, true]) {
+            const one = await chat(gateway, { model: 'bad', stream });
+
+            assertError(one, 400);
+            assert.match(one.text, /"bad"/);
+            assertWithin(one.started, one.ended, 200, 'the error');
+
+            const two = await chat(gateway, { model: 'long' });
+
+            assert.match(two.text, /"larger"/);
+            assertWithin(two.started, two.ended, 250, 'the fallback');
+        }
+
+        await mute.idle();
+    });
+
+
+row('what fails beside a hedge is followed by the next at once',
+    async (t) => {
+        const a = await t.provider(after(100, fails(500)));
+        const b = await t.provider(silent);
+        const c = await t.provider(says('third'));
+        const gateway = await t.between([a, b, c], { hedge, breaker: false });
+
+        for (const stream of [false, true]) {
+            const answer = await chat(gateway, { stream });
+
+            assert.equal(answer.status, 200);
+            assert.match(answer.text, /"third"/);
+            assertWithin(answer.started, answer.ended, 200, 'the third');
+            await b.idle();
+        }
+    });
+
+
 row('a hedge is asked for an attempt that follows another, too', async (t) => {
     const a = await t.provider(fails(500));
     const b = await t.provider(after(1500, says('late')));
@@ -135,6 +213,37 @@ row('C1 drain: a client of HTTP/2 that leaves before the first word',
         }
 
         one.close();
+    });
+
+
+row('C1 what the alias says of clients that leave is for its fallbacks, too',
+    async (t) => {
+        const bad = await t.provider(fails(500));
+        const good = await t.provider(after(300, says('good')));
+        const gateway = await t.gateway({ models: {
+            cancel: model(bad, { fallbacks: ['drain'], breaker: false }),
+            drain: model(good, { on_client_abort: 'drain' }),
+            both: model(bad, { fallbacks: ['plain'], breaker: false,
+                               on_client_abort: 'drain' }),
+            plain: model(good)
+        } });
+
+        for (const [name, total] of [['cancel', ''], ['both', '7']]) {
+            const n = good.requests.length;
+            const request = open(gateway, { model: name });
+
+            await good.request(n + 1);
+            request.abort();
+
+            const left = now();
+
+            if (name === 'cancel') {
+                await good.idle();
+                assertWithin(left, now(), 100, 'closing');
+            }
+
+            assert.equal((await gateway.entry(request.id)).total, total);
+        }
     });
 
 
