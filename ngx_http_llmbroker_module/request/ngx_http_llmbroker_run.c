@@ -212,9 +212,16 @@ ngx_http_llmbroker_run_resume(ngx_http_request_t *r)
 
     if (c->data == r && r->postponed) {
 
-        /* one subrequest writes at a time: it is the next one's turn */
+        /*
+         * One subrequest writes at a time: it is the next one's turn.  What it
+         * has written before goes out at once, since its upstream would not
+         * come back to a flush alone.
+         */
 
-        if (ngx_http_output_filter(r, NULL) == NGX_ERROR) {
+        if (ngx_http_output_filter(r, NULL) == NGX_ERROR
+            || (c->data != r
+                && ngx_http_output_filter(c->data, NULL) == NGX_ERROR))
+        {
             ngx_http_finalize_request(r, NGX_ERROR);
             return;
         }

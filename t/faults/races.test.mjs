@@ -10,13 +10,14 @@
 import assert from 'node:assert/strict';
 import net from 'node:net';
 
-import { answers, assertError, assertStream, chat, get, open, open2, session }
-    from './lib/client.mjs';
+import { answers, assertBroken, assertError, assertStream, chat, get, open,
+         open2, session } from './lib/client.mjs';
 import { model } from './lib/gateway.mjs';
 import { chunks, completion, fails, says } from './lib/openai.mjs';
 import { after, cut, either, reply, silent, stream } from './lib/provider.mjs';
 import { row } from './lib/row.mjs';
-import { assertWithin, eventually, now, sleep } from './lib/time.mjs';
+import { assertAfter, assertWithin, eventually, now, sleep }
+    from './lib/time.mjs';
 
 
 const hedge = { after: '30ms', share: 100 };
@@ -157,6 +158,30 @@ row('what fails beside a hedge is followed by the next at once',
             assertWithin(answer.started, answer.ended, 200, 'the third');
             await b.idle();
         }
+    });
+
+
+row('stream_commit: header tells of a hedge at once, and of its silence',
+    async (t) => {
+        const mute = await t.provider(silent);
+        const half = await t.provider(async (call) => {
+            await call.write('HTTP/1.1 200 OK\r\n'
+                             + 'Content-Type: text/event-stream\r\n'
+                             + 'Transfer-Encoding: chunked\r\n\r\n8');
+            await call.gone;
+        });
+        const gateway = await t.between([mute, half], {
+            hedge, breaker: false, stream_commit: 'header',
+            first_token_timeout: 0.5 });
+        const request = open(gateway, { stream: true });
+
+        await request.headers;
+        assertWithin(request.started, now(), 200, 'the header');
+
+        const answer = await request.done;
+
+        assertBroken(answer, '', 'provider_timeout');
+        assertAfter(answer.started, answer.ended, 530, 70, 'the error');
     });
 
 
