@@ -32,9 +32,6 @@
 /* strings from this length on are not shown to yajl: bytes */
 #define NGX_HTTP_LLMBROKER_JSON_LONG      64
 
-/* where the exponent of a number is cut: no text is that long */
-#define NGX_HTTP_LLMBROKER_JSON_EXPONENT  0x40000000
-
 
 typedef struct {
     u_char                      *pos;
@@ -94,8 +91,20 @@ static int ngx_http_llmbroker_json_scalar(ngx_http_llmbroker_json_ctx_t *ctx,
 static int ngx_http_llmbroker_json_container(
     ngx_http_llmbroker_json_ctx_t *ctx, ngx_http_llmbroker_json_type_e type);
 
+static ngx_int_t ngx_http_llmbroker_json_trim(u_char **p, size_t *len);
+static void ngx_http_llmbroker_json_init(ngx_http_llmbroker_json_ctx_t *ctx,
+    ngx_pool_t *pool, u_char *p, size_t len);
+static ngx_int_t ngx_http_llmbroker_json_open_node(
+    ngx_http_llmbroker_json_ctx_t *ctx, ngx_http_llmbroker_json_type_e type,
+    u_char *p);
+static void ngx_http_llmbroker_json_close_node(
+    ngx_http_llmbroker_json_ctx_t *ctx, u_char *last);
+static u_char *ngx_http_llmbroker_json_valid_scalar(
+    ngx_http_llmbroker_json_ctx_t *ctx, u_char *p);
 static ngx_int_t ngx_http_llmbroker_json_strings(
     ngx_http_llmbroker_json_ctx_t *ctx, u_char *last);
+static u_char *ngx_http_llmbroker_json_string_node(
+    ngx_http_llmbroker_json_ctx_t *ctx, u_char *p, u_char *last);
 static u_char *ngx_http_llmbroker_json_quote(u_char *p, u_char *last,
     ngx_uint_t *escaped);
 static ngx_int_t ngx_http_llmbroker_json_name(
@@ -104,12 +113,6 @@ static ngx_int_t ngx_http_llmbroker_json_name(
 static ngx_http_llmbroker_json_t *ngx_http_llmbroker_json_add(
     ngx_http_llmbroker_json_ctx_t *ctx, ngx_http_llmbroker_json_type_e type,
     u_char *p, u_char *last);
-
-static ngx_int_t ngx_http_llmbroker_json_exponent(u_char *p, u_char *last);
-static u_char *ngx_http_llmbroker_json_unescape(u_char *p, u_char *last,
-    uint32_t *code);
-static u_char *ngx_http_llmbroker_json_hex(u_char *p, u_char *last,
-    uint32_t *code);
 
 static void *ngx_http_llmbroker_json_malloc(void *data, size_t size);
 static void *ngx_http_llmbroker_json_realloc(void *data, void *p,
@@ -151,18 +154,7 @@ ngx_http_llmbroker_json_parse(ngx_pool_t *pool, u_char *p, size_t len,
     ngx_http_llmbroker_json_ctx_t      ctx;
     ngx_http_llmbroker_json_memory_t   memory;
 
-    while (len != 0 && (p[len - 1] == ' ' || p[len - 1] == '\t'
-                        || p[len - 1] == CR || p[len - 1] == LF))
-    {
-        len--;
-    }
-
-    while (len != 0 && (*p == ' ' || *p == '\t' || *p == CR || *p == LF)) {
-        p++;
-        len--;
-    }
-
-    if (len == 0
+    if (ngx_http_llmbroker_json_trim(&p, &len) != NGX_OK
         || ngx_http_llmbroker_utf8(NGX_HTTP_LLMBROKER_UTF8_ACCEPT, p, p + len)
            != NGX_HTTP_LLMBROKER_UTF8_ACCEPT)
     {
@@ -200,22 +192,7 @@ ngx_http_llmbroker_json_parse(ngx_pool_t *pool, u_char *p, size_t len,
     functions.free = ngx_http_llmbroker_json_free;
     functions.ctx = &memory;
 
-    ctx.pool = pool;
-    ctx.text = p;
-    ctx.last = p + len;
-    ctx.piece = p;
-    ctx.pos = p;
-    ctx.names = NULL;
-    ctx.rc = NGX_DECLINED;
-    ctx.slab = NGX_HTTP_LLMBROKER_JSON_SLAB;
-    ctx.free = 0;
-    ctx.values = 0;
-    ctx.value = NULL;
-    ctx.depth = 0;
-    ctx.root = NULL;
-    ctx.level[0].node = NULL;
-    ctx.level[0].last = &ctx.root;
-    ctx.level[0].have_key = 0;
+    ngx_http_llmbroker_json_init(&ctx, pool, p, len);
 
     rc = ngx_http_llmbroker_json_build(&ctx, &functions);
 
@@ -228,6 +205,166 @@ ngx_http_llmbroker_json_parse(ngx_pool_t *pool, u_char *p, size_t len,
     }
 
     return rc;
+}
+
+
+ngx_int_t
+ngx_http_llmbroker_json_tree(ngx_pool_t *pool, u_char *p, size_t len,
+    ngx_http_llmbroker_json_t **root)
+{
+    ngx_http_llmbroker_json_ctx_t  ctx;
+
+    if (ngx_http_llmbroker_json_trim(&p, &len) != NGX_OK) {
+        return NGX_DECLINED;
+    }
+
+    ngx_http_llmbroker_json_init(&ctx, pool, p, len);
+
+    while (p < ctx.last) {
+
+        switch (*p) {
+
+        case ' ':
+        case '\t':
+        case CR:
+        case LF:
+        case ',':
+        case ':':
+            p++;
+            continue;
+
+        case '"':
+            p = ngx_http_llmbroker_json_string_node(&ctx, p, ctx.last);
+            if (p == NULL) {
+                return ctx.rc;
+            }
+
+            continue;
+
+        case '{':
+        case '[':
+            ctx.rc = ngx_http_llmbroker_json_open_node(&ctx,
+                                     (*p == '{')
+                                         ? NGX_HTTP_LLMBROKER_JSON_OBJECT
+                                         : NGX_HTTP_LLMBROKER_JSON_ARRAY, p);
+            if (ctx.rc != NGX_OK) {
+                return ctx.rc;
+            }
+
+            p++;
+            continue;
+
+        case '}':
+        case ']':
+            if (ctx.depth == 0) {
+                return NGX_DECLINED;
+            }
+
+            ngx_http_llmbroker_json_close_node(&ctx, ++p);
+            continue;
+        }
+
+        p = ngx_http_llmbroker_json_valid_scalar(&ctx, p);
+        if (p == NULL) {
+            return ctx.rc;
+        }
+    }
+
+    if (ctx.depth != 0 || ctx.root == NULL) {
+        return NGX_DECLINED;
+    }
+
+    *root = ctx.root;
+
+    return NGX_OK;
+}
+
+
+/* a number or a literal: the byte behind it, NULL: ctx->rc says why */
+
+static u_char *
+ngx_http_llmbroker_json_valid_scalar(ngx_http_llmbroker_json_ctx_t *ctx,
+    u_char *p)
+{
+    u_char                          *start;
+    ngx_http_llmbroker_json_type_e   type;
+
+    switch (*p) {
+
+    case 't':
+    case 'f':
+        type = NGX_HTTP_LLMBROKER_JSON_BOOL;
+        break;
+
+    case 'n':
+        type = NGX_HTTP_LLMBROKER_JSON_NULL;
+        break;
+
+    default:
+        type = NGX_HTTP_LLMBROKER_JSON_NUMBER;
+    }
+
+    start = p++;
+
+    while (p < ctx->last && *p > ' ' && *p != ',' && *p != '}' && *p != ']') {
+        p++;
+    }
+
+    return ngx_http_llmbroker_json_add(ctx, type, start, p) ? p : NULL;
+}
+
+
+static ngx_int_t
+ngx_http_llmbroker_json_trim(u_char **p, size_t *len)
+{
+    u_char  *start, *last;
+
+    if (*len == 0) {
+        return NGX_DECLINED;
+    }
+
+    start = *p;
+    last = start + *len;
+
+    while (start < last && (last[-1] == ' ' || last[-1] == '\t'
+                            || last[-1] == CR || last[-1] == LF))
+    {
+        last--;
+    }
+
+    while (start < last && (*start == ' ' || *start == '\t'
+                            || *start == CR || *start == LF))
+    {
+        start++;
+    }
+
+    *p = start;
+    *len = last - start;
+
+    return (start < last) ? NGX_OK : NGX_DECLINED;
+}
+
+
+static void
+ngx_http_llmbroker_json_init(ngx_http_llmbroker_json_ctx_t *ctx,
+    ngx_pool_t *pool, u_char *p, size_t len)
+{
+    ctx->pool = pool;
+    ctx->text = p;
+    ctx->last = p + len;
+    ctx->piece = p;
+    ctx->pos = p;
+    ctx->names = NULL;
+    ctx->rc = NGX_DECLINED;
+    ctx->slab = ngx_min(NGX_HTTP_LLMBROKER_JSON_SLAB, len / 2 + 1);
+    ctx->free = 0;
+    ctx->values = 0;
+    ctx->value = NULL;
+    ctx->depth = 0;
+    ctx->root = NULL;
+    ctx->level[0].node = NULL;
+    ctx->level[0].last = &ctx->root;
+    ctx->level[0].have_key = 0;
 }
 
 
@@ -503,8 +640,7 @@ ngx_http_llmbroker_json_on_end(void *data)
 {
     ngx_http_llmbroker_json_ctx_t *ctx = data;
 
-    u_char                     *last;
-    ngx_http_llmbroker_json_t  *v;
+    u_char  *last;
 
     last = ctx->piece + yajl_get_bytes_consumed(ctx->parser);
 
@@ -513,11 +649,7 @@ ngx_http_llmbroker_json_on_end(void *data)
         return 0;
     }
 
-    v = ctx->level[ctx->depth].node;
-    v->raw.len = last - v->raw.data;
-
-    ctx->pos = last;
-    ctx->depth--;
+    ngx_http_llmbroker_json_close_node(ctx, last);
 
     return 1;
 }
@@ -548,9 +680,7 @@ static int
 ngx_http_llmbroker_json_container(ngx_http_llmbroker_json_ctx_t *ctx,
     ngx_http_llmbroker_json_type_e type)
 {
-    u_char                           *last;
-    ngx_http_llmbroker_json_t        *v;
-    ngx_http_llmbroker_json_level_t  *level;
+    u_char  *last;
 
     last = ctx->piece + yajl_get_bytes_consumed(ctx->parser);
 
@@ -559,14 +689,28 @@ ngx_http_llmbroker_json_container(ngx_http_llmbroker_json_ctx_t *ctx,
         return 0;
     }
 
+    ctx->rc = ngx_http_llmbroker_json_open_node(ctx, type, last - 1);
+
+    return ctx->rc == NGX_OK;
+}
+
+
+/* an object or array, which begins at p */
+
+static ngx_int_t
+ngx_http_llmbroker_json_open_node(ngx_http_llmbroker_json_ctx_t *ctx,
+    ngx_http_llmbroker_json_type_e type, u_char *p)
+{
+    ngx_http_llmbroker_json_t        *v;
+    ngx_http_llmbroker_json_level_t  *level;
+
     if (ctx->depth == NGX_HTTP_LLMBROKER_SCAN_MAX_DEPTH) {
-        ctx->rc = NGX_DECLINED;
-        return 0;
+        return NGX_DECLINED;
     }
 
-    v = ngx_http_llmbroker_json_add(ctx, type, last - 1, last);
+    v = ngx_http_llmbroker_json_add(ctx, type, p, p + 1);
     if (v == NULL) {
-        return 0;
+        return ctx->rc;
     }
 
     level = &ctx->level[++ctx->depth];
@@ -575,7 +719,21 @@ ngx_http_llmbroker_json_container(ngx_http_llmbroker_json_ctx_t *ctx,
     level->last = &v->child;
     level->have_key = 0;
 
-    return 1;
+    return NGX_OK;
+}
+
+
+static void
+ngx_http_llmbroker_json_close_node(ngx_http_llmbroker_json_ctx_t *ctx,
+    u_char *last)
+{
+    ngx_http_llmbroker_json_t  *v;
+
+    v = ctx->level[ctx->depth].node;
+    v->raw.len = last - v->raw.data;
+
+    ctx->pos = last;
+    ctx->depth--;
 }
 
 
@@ -588,14 +746,9 @@ static ngx_int_t
 ngx_http_llmbroker_json_strings(ngx_http_llmbroker_json_ctx_t *ctx,
     u_char *last)
 {
-    u_char                           *p, *start;
-    ngx_int_t                         rc;
-    ngx_uint_t                        escaped;
-    ngx_http_llmbroker_json_t        *v;
-    ngx_http_llmbroker_json_level_t  *level;
+    u_char  *p;
 
     p = ctx->pos;
-    level = &ctx->level[ctx->depth];
 
     while (p < last) {
 
@@ -609,39 +762,55 @@ ngx_http_llmbroker_json_strings(ngx_http_llmbroker_json_ctx_t *ctx,
             continue;
         }
 
-        start = p;
-
-        p = ngx_http_llmbroker_json_quote(start + 1, last, &escaped);
+        p = ngx_http_llmbroker_json_string_node(ctx, p, last);
         if (p == NULL) {
-            return NGX_DECLINED;
-        }
-
-        p++;
-
-        if (level->node != NULL
-            && level->node->type == NGX_HTTP_LLMBROKER_JSON_OBJECT
-            && !level->have_key)
-        {
-            rc = ngx_http_llmbroker_json_name(ctx, start + 1, p - 1, escaped);
-            if (rc != NGX_OK) {
-                return rc;
-            }
-
-            continue;
-        }
-
-        v = ngx_http_llmbroker_json_add(ctx, NGX_HTTP_LLMBROKER_JSON_STRING,
-                                        start, p);
-        if (v == NULL) {
             return ctx->rc;
         }
-
-        v->escaped = escaped;
     }
 
     ctx->pos = last;
 
     return NGX_OK;
+}
+
+
+/* the string or name at p: the byte behind it, NULL: ctx->rc says why */
+
+static u_char *
+ngx_http_llmbroker_json_string_node(ngx_http_llmbroker_json_ctx_t *ctx,
+    u_char *p, u_char *last)
+{
+    u_char                           *end;
+    ngx_uint_t                        escaped;
+    ngx_http_llmbroker_json_t        *v;
+    ngx_http_llmbroker_json_level_t  *level;
+
+    level = &ctx->level[ctx->depth];
+
+    end = ngx_http_llmbroker_json_quote(p + 1, last, &escaped);
+    if (end == NULL) {
+        ctx->rc = NGX_DECLINED;
+        return NULL;
+    }
+
+    if (level->node != NULL
+        && level->node->type == NGX_HTTP_LLMBROKER_JSON_OBJECT
+        && !level->have_key)
+    {
+        ctx->rc = ngx_http_llmbroker_json_name(ctx, p + 1, end, escaped);
+
+        return (ctx->rc == NGX_OK) ? end + 1 : NULL;
+    }
+
+    v = ngx_http_llmbroker_json_add(ctx, NGX_HTTP_LLMBROKER_JSON_STRING, p,
+                                    end + 1);
+    if (v == NULL) {
+        return NULL;
+    }
+
+    v->escaped = escaped;
+
+    return end + 1;
 }
 
 
@@ -779,359 +948,6 @@ ngx_http_llmbroker_json_add(ngx_http_llmbroker_json_ctx_t *ctx,
     ctx->pos = last;
 
     return v;
-}
-
-
-ngx_http_llmbroker_json_t *
-ngx_http_llmbroker_json_get(ngx_http_llmbroker_json_t *object,
-    const char *name)
-{
-    size_t                      len;
-    ngx_http_llmbroker_json_t  *v, *found;
-
-    if (object == NULL || object->type != NGX_HTTP_LLMBROKER_JSON_OBJECT) {
-        return NULL;
-    }
-
-    len = ngx_strlen(name);
-    found = NULL;
-
-    for (v = object->child; v != NULL; v = v->next) {
-
-        if (v->key.len == len && ngx_memcmp(v->key.data, name, len) == 0) {
-            found = v;
-        }
-    }
-
-    return found;
-}
-
-
-ngx_http_llmbroker_json_t *
-ngx_http_llmbroker_json_get_type(ngx_http_llmbroker_json_t *object,
-    const char *name, ngx_http_llmbroker_json_type_e type)
-{
-    ngx_http_llmbroker_json_t  *v;
-
-    v = ngx_http_llmbroker_json_get(object, name);
-
-    if (v == NULL || v->type != type) {
-        return NULL;
-    }
-
-    return v;
-}
-
-
-ngx_int_t
-ngx_http_llmbroker_json_string(ngx_pool_t *pool, ngx_http_llmbroker_json_t *v,
-    ngx_str_t *out)
-{
-    u_char     *p, *last;
-    ngx_str_t   inner;
-
-    if (v == NULL || v->type != NGX_HTTP_LLMBROKER_JSON_STRING) {
-        return NGX_DECLINED;
-    }
-
-    inner = ngx_http_llmbroker_json_inner(v);
-
-    if (!v->escaped) {
-        *out = inner;
-        return NGX_OK;
-    }
-
-    p = ngx_pnalloc(pool, inner.len);
-    if (p == NULL) {
-        return NGX_ERROR;
-    }
-
-    last = ngx_http_llmbroker_json_decode(p, inner.data, inner.len);
-    if (last == NULL) {
-        return NGX_DECLINED;
-    }
-
-    out->data = p;
-    out->len = last - p;
-
-    return NGX_OK;
-}
-
-
-ngx_str_t
-ngx_http_llmbroker_json_inner(ngx_http_llmbroker_json_t *v)
-{
-    ngx_str_t  inner;
-
-    if (v == NULL || v->type != NGX_HTTP_LLMBROKER_JSON_STRING) {
-        ngx_str_null(&inner);
-        return inner;
-    }
-
-    inner.data = v->raw.data + 1;
-    inner.len = v->raw.len - 2;
-
-    return inner;
-}
-
-
-ngx_uint_t
-ngx_http_llmbroker_json_is(ngx_http_llmbroker_json_t *v, const char *text)
-{
-    u_char     *p, *last;
-    uint32_t    code;
-    ngx_str_t   inner;
-
-    if (v == NULL || v->type != NGX_HTTP_LLMBROKER_JSON_STRING) {
-        return 0;
-    }
-
-    inner = ngx_http_llmbroker_json_inner(v);
-
-    p = inner.data;
-    last = p + inner.len;
-
-    while (p < last) {
-
-        code = *p++;
-
-        if (code == '\\') {
-            p = ngx_http_llmbroker_json_unescape(p, last, &code);
-            if (p == NULL) {
-                return 0;
-            }
-        }
-
-        if (*text == '\0' || code != (u_char) *text) {
-            return 0;
-        }
-
-        text++;
-    }
-
-    return *text == '\0';
-}
-
-
-ngx_int_t
-ngx_http_llmbroker_json_int(ngx_http_llmbroker_json_t *v, ngx_int_t missing)
-{
-    u_char     *p, *point, *end, *last;
-    ngx_int_t   n, digit, digits;
-
-    if (v == NULL || v->type != NGX_HTTP_LLMBROKER_JSON_NUMBER) {
-        return missing;
-    }
-
-    p = v->raw.data;
-    last = p + v->raw.len;
-
-    for (end = p; end < last && *end != 'e' && *end != 'E'; end++) {
-        /* void */
-    }
-
-    if (*p == '-') {
-
-        while (++p < end) {
-
-            if (*p >= '1' && *p <= '9') {
-                return missing;
-            }
-        }
-
-        return 0;
-    }
-
-    for (point = p; point < end && *point != '.'; point++) { /* void */ }
-
-    /* digits before the point, after the exponent has moved it */
-
-    digits = point - p + ngx_http_llmbroker_json_exponent(end, last);
-
-    for (n = 0; digits > 0; digits--) {
-
-        if (p == point) {
-            p++;
-        }
-
-        digit = 0;
-
-        if (p < end) {
-            digit = *p++ - '0';
-
-        } else if (n == 0) {
-            break;
-        }
-
-        if (n > (NGX_MAX_INT_T_VALUE - digit) / 10) {
-            return NGX_MAX_INT_T_VALUE;
-        }
-
-        n = n * 10 + digit;
-    }
-
-    return n;
-}
-
-
-/* the value of "e-5", 0 of nothing */
-
-static ngx_int_t
-ngx_http_llmbroker_json_exponent(u_char *p, u_char *last)
-{
-    ngx_int_t   n;
-    ngx_uint_t  negative;
-
-    if (p == last) {
-        return 0;
-    }
-
-    p++;
-
-    negative = (*p == '-');
-
-    if (*p == '-' || *p == '+') {
-        p++;
-    }
-
-    for (n = 0; p < last && n < NGX_HTTP_LLMBROKER_JSON_EXPONENT; p++) {
-        n = n * 10 + (*p - '0');
-    }
-
-    return negative ? -n : n;
-}
-
-
-ngx_uint_t
-ngx_http_llmbroker_json_true(ngx_http_llmbroker_json_t *v)
-{
-    return v != NULL && v->type == NGX_HTTP_LLMBROKER_JSON_BOOL
-           && v->raw.len == 4;
-}
-
-
-u_char *
-ngx_http_llmbroker_json_decode(u_char *dst, u_char *src, size_t len)
-{
-    u_char    *p, *last;
-    uint32_t   code;
-
-    if (len == 0) {
-        return dst;
-    }
-
-    last = src + len;
-
-    while (src < last) {
-
-        p = memchr(src, '\\', last - src);
-
-        if (p == NULL) {
-            return ngx_cpymem(dst, src, last - src);
-        }
-
-        dst = ngx_cpymem(dst, src, p - src);
-
-        src = ngx_http_llmbroker_json_unescape(p + 1, last, &code);
-        if (src == NULL) {
-            return NULL;
-        }
-
-        dst = ngx_http_llmbroker_utf8_write(dst, code);
-    }
-
-    return dst;
-}
-
-
-/* one character of an escape, which begins after the backslash at p */
-
-static u_char *
-ngx_http_llmbroker_json_unescape(u_char *p, u_char *last, uint32_t *code)
-{
-    u_char    *end;
-    uint32_t   low;
-
-    if (p == last) {
-        return NULL;
-    }
-
-    switch (*p++) {
-
-    case '"':
-    case '\\':
-    case '/':
-        *code = p[-1];
-        return p;
-
-    case 'b':
-        *code = '\b';
-        return p;
-
-    case 'f':
-        *code = '\f';
-        return p;
-
-    case 'n':
-        *code = LF;
-        return p;
-
-    case 'r':
-        *code = CR;
-        return p;
-
-    case 't':
-        *code = '\t';
-        return p;
-
-    case 'u':
-        break;
-
-    default:
-        return NULL;
-    }
-
-    p = ngx_http_llmbroker_json_hex(p, last, code);
-
-    if (p == NULL || *code < 0xd800 || *code > 0xdfff) {
-        return p;
-    }
-
-    if (*code < 0xdc00 && last - p >= 2 && p[0] == '\\' && p[1] == 'u') {
-
-        end = ngx_http_llmbroker_json_hex(p + 2, last, &low);
-
-        if (end != NULL && low >= 0xdc00 && low <= 0xdfff) {
-            *code = 0x10000 + ((*code - 0xd800) << 10) + (low - 0xdc00);
-            return end;
-        }
-    }
-
-    /* a lone surrogate */
-
-    *code = 0xfffd;
-
-    return p;
-}
-
-
-static u_char *
-ngx_http_llmbroker_json_hex(u_char *p, u_char *last, uint32_t *code)
-{
-    ngx_int_t  n;
-
-    if (last - p < 4) {
-        return NULL;
-    }
-
-    n = ngx_hextoi(p, 4);
-    if (n == NGX_ERROR) {
-        return NULL;
-    }
-
-    *code = (uint32_t) n;
-
-    return p + 4;
 }
 
 

@@ -52,16 +52,32 @@ ngx_int_t ngx_http_llmbroker_json_parse(ngx_pool_t *pool, u_char *p,
     size_t len, ngx_http_llmbroker_json_t **root);
 
 /*
- * The member of an object by its decoded name; with several of one name the
- * last, as OpenAI's and yajl's users expect.  NULL when object is NULL, is no
- * object or has no such member.
+ * The same for a text that is known to be valid, and is not checked again: one
+ * that was scanned with SCAN_UTF8, or comes from the configuration.  Of another
+ * text it makes some tree that points into the text, or returns NGX_DECLINED.
  */
-ngx_http_llmbroker_json_t *ngx_http_llmbroker_json_get(
-    ngx_http_llmbroker_json_t *object, const char *name);
+ngx_int_t ngx_http_llmbroker_json_tree(ngx_pool_t *pool, u_char *p, size_t len,
+    ngx_http_llmbroker_json_t **root);
 
-/* the same, but NULL also for a member of another type */
-ngx_http_llmbroker_json_t *ngx_http_llmbroker_json_get_type(
-    ngx_http_llmbroker_json_t *object, const char *name,
+/*
+ * The member of an object by its decoded name, mostly a literal, whose length
+ * is then known; with several of one name the last, as OpenAI's and yajl's
+ * users expect.  NULL when object is NULL, is no object or has no such member.
+ */
+#define ngx_http_llmbroker_json_get(object, name)                             \
+    ngx_http_llmbroker_json_member(object, name, ngx_strlen(name))
+
+/* the same by a name of len bytes */
+ngx_http_llmbroker_json_t *ngx_http_llmbroker_json_member(
+    ngx_http_llmbroker_json_t *object, const char *name, size_t len);
+
+/* json_get(), but NULL also for a member of another type */
+#define ngx_http_llmbroker_json_get_type(object, name, type)                  \
+    ngx_http_llmbroker_json_member_type(object, name, ngx_strlen(name), type)
+
+/* the same by a name of len bytes */
+ngx_http_llmbroker_json_t *ngx_http_llmbroker_json_member_type(
+    ngx_http_llmbroker_json_t *object, const char *name, size_t len,
     ngx_http_llmbroker_json_type_e type);
 
 /*
@@ -100,6 +116,13 @@ ngx_uint_t ngx_http_llmbroker_json_true(ngx_http_llmbroker_json_t *v);
  * Return: the byte after the last one written, NULL on a malformed escape.
  */
 u_char *ngx_http_llmbroker_json_decode(u_char *dst, u_char *src, size_t len);
+
+/*
+ * One character of an escape, which begins behind the backslash at p; a lone
+ * surrogate is U+FFFD.  Return: the byte behind it, NULL on a malformed one.
+ */
+u_char *ngx_http_llmbroker_json_unescape(u_char *p, u_char *last,
+    uint32_t *code);
 
 
 #endif /* _NGX_HTTP_LLMBROKER_JSON_H_INCLUDED_ */

@@ -3,7 +3,7 @@
  * Copyright (C) LLMBroker contributors
  *
  * The JSON tree and the writer: the tree agrees with the scanner on what is
- * JSON, each value's text is that value again, and what is written from any
+ * JSON, and with the one of a text that is known to be, each value's text is that value again, and what is written from any
  * input is JSON that says the same.
  */
 
@@ -45,7 +45,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     ngx_int_t                   rc, expected;
     ngx_str_t                   text;
     ngx_pool_t                 *pool;
-    ngx_http_llmbroker_json_t  *root;
+    ngx_http_llmbroker_json_t  *root, *valid;
     ngx_http_llmbroker_scan_t   scan;
 
     pool = ngx_create_pool(4096, NULL);
@@ -67,7 +67,13 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     fuzz_check(rc == expected);
 
+    /* of any text, and the same of a valid one */
+
+    expected = ngx_http_llmbroker_json_tree(pool, p, size, &valid);
+
     if (rc == NGX_OK) {
+        fuzz_check(expected == NGX_OK);
+        fuzz_same(root, valid);
         fuzz_tree(pool, root);
     }
 

@@ -408,6 +408,14 @@ test_cut(void)
     }
 
     is(bad, 0, "a text cut anywhere is refused");
+
+    for (i = 0; i < len; i++) {
+        (void) parse_n(document, i, &v);
+
+        bad += ngx_http_llmbroker_json_tree(pool, copy, i, &v) == NGX_OK;
+    }
+
+    is(bad, 0, "and one that should have been valid and was cut");
     is(parse_n(document, len, &v), NGX_OK, "and taken when it is whole");
 
     bad = 0;
@@ -804,6 +812,13 @@ test_positions(void)
         }
 
         if (rebuild(got, v) != got + len || ngx_memcmp(got, text, len) != 0) {
+            bad++;
+        }
+
+        if (ngx_http_llmbroker_json_tree(pool, copy, len, &v) != NGX_OK
+            || rebuild(got, v) != got + len
+            || ngx_memcmp(got, text, len) != 0)
+        {
             bad++;
         }
     }
