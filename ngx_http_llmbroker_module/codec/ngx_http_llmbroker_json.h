@@ -65,7 +65,7 @@ ngx_int_t ngx_http_llmbroker_json_tree(ngx_pool_t *pool, u_char *p, size_t len,
  * users expect.  NULL when object is NULL, is no object or has no such member.
  */
 #define ngx_http_llmbroker_json_get(object, name)                             \
-    ngx_http_llmbroker_json_member(object, name, ngx_strlen(name))
+    ngx_http_llmbroker_json_member(object, name, ngx_strlen((name)))
 
 /* the same by a name of len bytes */
 ngx_http_llmbroker_json_t *ngx_http_llmbroker_json_member(
@@ -73,7 +73,7 @@ ngx_http_llmbroker_json_t *ngx_http_llmbroker_json_member(
 
 /* json_get(), but NULL also for a member of another type */
 #define ngx_http_llmbroker_json_get_type(object, name, type)                  \
-    ngx_http_llmbroker_json_member_type(object, name, ngx_strlen(name), type)
+    ngx_http_llmbroker_json_member_type(object, name, ngx_strlen((name)), type)
 
 /* the same by a name of len bytes */
 ngx_http_llmbroker_json_t *ngx_http_llmbroker_json_member_type(

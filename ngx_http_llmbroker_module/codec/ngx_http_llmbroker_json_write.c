@@ -13,7 +13,15 @@
 #include "codec/ngx_http_llmbroker_utf8.h"
 
 
+/* a name of an API with its quotes, bytes */
+#define NGX_HTTP_LLMBROKER_JSON_WRITE_NAME  64
+
+#define ngx_http_llmbroker_json_bytes(b)  (0x0101010101010101ULL * (b))
+
+
 static ngx_uint_t ngx_http_llmbroker_json_ready(
+    ngx_http_llmbroker_json_writer_t *w);
+static ngx_uint_t ngx_http_llmbroker_json_names(
     ngx_http_llmbroker_json_writer_t *w);
 static void ngx_http_llmbroker_json_value(
     ngx_http_llmbroker_json_writer_t *w, const void *p, size_t len);
@@ -27,6 +35,7 @@ static void ngx_http_llmbroker_json_status(
 
 static void ngx_http_llmbroker_json_escape(
     ngx_http_llmbroker_json_writer_t *w, u_char *p, size_t len);
+static u_char *ngx_http_llmbroker_json_plain(u_char *p, u_char *last);
 static u_char *ngx_http_llmbroker_json_replace(u_char *p, u_char ch);
 static size_t ngx_http_llmbroker_json_character(u_char *p, u_char *last);
 static void ngx_http_llmbroker_json_copy(ngx_http_llmbroker_json_writer_t *w,
@@ -147,15 +156,29 @@ ngx_http_llmbroker_json_close_array(ngx_http_llmbroker_json_writer_t *w)
 
 
 void
-ngx_http_llmbroker_json_key(ngx_http_llmbroker_json_writer_t *w,
-    const char *name)
+ngx_http_llmbroker_json_key_name(ngx_http_llmbroker_json_writer_t *w,
+    const char *name, size_t len)
 {
-    ngx_str_t  s;
+    u_char  buf[NGX_HTTP_LLMBROKER_JSON_WRITE_NAME];
 
-    s.data = (u_char *) name;
-    s.len = ngx_strlen(name);
+    if (!ngx_http_llmbroker_json_names(w)) {
+        return;
+    }
 
-    ngx_http_llmbroker_json_key_str(w, &s);
+    /* names of APIs are short: written at once */
+
+    if (len > sizeof(buf) - 2) {
+        ngx_http_llmbroker_json_copy(w, "\"", 1);
+        ngx_http_llmbroker_json_copy(w, name, len);
+        ngx_http_llmbroker_json_copy(w, "\"", 1);
+        return;
+    }
+
+    buf[0] = '"';
+    ngx_memcpy(buf + 1, name, len);
+    buf[len + 1] = '"';
+
+    ngx_http_llmbroker_json_copy(w, buf, len + 2);
 }
 
 
@@ -163,15 +186,30 @@ void
 ngx_http_llmbroker_json_key_str(ngx_http_llmbroker_json_writer_t *w,
     ngx_str_t *name)
 {
-    if (!ngx_http_llmbroker_json_ready(w)) {
+    if (!ngx_http_llmbroker_json_names(w)) {
         return;
+    }
+
+    ngx_http_llmbroker_json_copy(w, "\"", 1);
+    ngx_http_llmbroker_json_escape(w, name->data, name->len);
+    ngx_http_llmbroker_json_copy(w, "\"", 1);
+}
+
+
+/* 1 when a name comes next, which the caller writes */
+
+static ngx_uint_t
+ngx_http_llmbroker_json_names(ngx_http_llmbroker_json_writer_t *w)
+{
+    if (!ngx_http_llmbroker_json_ready(w)) {
+        return 0;
     }
 
     if (w->depth == 0 || w->key
         || !(w->objects & ((uint64_t) 1 << (w->depth - 1))))
     {
         w->failed = 1;
-        return;
+        return 0;
     }
 
     /*
@@ -185,9 +223,7 @@ ngx_http_llmbroker_json_key_str(ngx_http_llmbroker_json_writer_t *w,
     w->name = 0;
     w->key = 1;
 
-    ngx_http_llmbroker_json_copy(w, "\"", 1);
-    ngx_http_llmbroker_json_escape(w, name->data, name->len);
-    ngx_http_llmbroker_json_copy(w, "\"", 1);
+    return 1;
 }
 
 
@@ -230,11 +266,24 @@ ngx_http_llmbroker_json_raw(ngx_http_llmbroker_json_writer_t *w,
 void
 ngx_http_llmbroker_json_number(ngx_http_llmbroker_json_writer_t *w, int64_t n)
 {
-    u_char  *p, buf[NGX_INT64_LEN];
+    u_char    *p, *last, buf[NGX_INT64_LEN];
+    uint64_t   u;
 
-    p = ngx_sprintf(buf, "%L", n);
+    last = buf + sizeof(buf);
+    p = last;
 
-    ngx_http_llmbroker_json_value(w, buf, p - buf);
+    u = (n < 0) ? 0 - (uint64_t) n : (uint64_t) n;
+
+    do {
+        *--p = (u_char) (u % 10 + '0');
+        u /= 10;
+    } while (u != 0);
+
+    if (n < 0) {
+        *--p = '-';
+    }
+
+    ngx_http_llmbroker_json_value(w, p, last - p);
 }
 
 
@@ -410,6 +459,13 @@ ngx_http_llmbroker_json_escape(ngx_http_llmbroker_json_writer_t *w, u_char *p,
     start = p;
     last = p + len;
 
+    p = ngx_http_llmbroker_json_plain(p, last);
+
+    if (p == last) {
+        ngx_http_llmbroker_json_copy(w, start, len);
+        return;
+    }
+
     valid = (ngx_http_llmbroker_utf8(NGX_HTTP_LLMBROKER_UTF8_ACCEPT, p, last)
              == NGX_HTTP_LLMBROKER_UTF8_ACCEPT);
 
@@ -441,6 +497,42 @@ ngx_http_llmbroker_json_escape(ngx_http_llmbroker_json_writer_t *w, u_char *p,
     }
 
     ngx_http_llmbroker_json_copy(w, start, p - start);
+}
+
+
+/*
+ * Most texts have nothing to escape and are ASCII: the first word of eight
+ * bytes with something else, or byte of the last seven.  The high bit of a byte
+ * of "stop" is set for each quote, backslash, control byte and byte beyond.
+ */
+
+static u_char *
+ngx_http_llmbroker_json_plain(u_char *p, u_char *last)
+{
+    uint64_t  w, stop;
+
+    while (last - p >= (ssize_t) sizeof(w)) {
+        ngx_memcpy(&w, p, sizeof(w));
+
+        stop = (w ^ ngx_http_llmbroker_json_bytes('"'))
+               - ngx_http_llmbroker_json_bytes(0x01);
+        stop |= (w ^ ngx_http_llmbroker_json_bytes('\\'))
+                - ngx_http_llmbroker_json_bytes(0x01);
+        stop |= w - ngx_http_llmbroker_json_bytes(0x20);
+        stop |= w;
+
+        if ((stop & ngx_http_llmbroker_json_bytes(0x80)) != 0) {
+            return p;
+        }
+
+        p += sizeof(w);
+    }
+
+    while (p < last && *p >= ' ' && *p < 0x80 && *p != '"' && *p != '\\') {
+        p++;
+    }
+
+    return p;
 }
 
 

@@ -70,9 +70,18 @@ void ngx_http_llmbroker_json_close(ngx_http_llmbroker_json_writer_t *w);
 void ngx_http_llmbroker_json_open_array(ngx_http_llmbroker_json_writer_t *w);
 void ngx_http_llmbroker_json_close_array(ngx_http_llmbroker_json_writer_t *w);
 
-/* a member's name, escaped like text; its value must be written next */
-void ngx_http_llmbroker_json_key(ngx_http_llmbroker_json_writer_t *w,
-    const char *name);
+/*
+ * A member's name, whose value must be written next: one of an API, which is
+ * ASCII that needs no escape, and mostly a literal
+ */
+#define ngx_http_llmbroker_json_key(w, api)                                   \
+    ngx_http_llmbroker_json_key_name(w, api, ngx_strlen((api)))
+
+/* the same with its length */
+void ngx_http_llmbroker_json_key_name(ngx_http_llmbroker_json_writer_t *w,
+    const char *name, size_t len);
+
+/* any other name, which is escaped like text */
 void ngx_http_llmbroker_json_key_str(ngx_http_llmbroker_json_writer_t *w,
     ngx_str_t *name);
 

@@ -3,8 +3,9 @@
  * Copyright (C) LLMBroker contributors
  *
  * The JSON tree and the writer: the tree agrees with the scanner on what is
- * JSON, and with the one of a text that is known to be, each value's text is that value again, and what is written from any
- * input is JSON that says the same.
+ * JSON, and with the tree of a text that is known to be, each value's text is
+ * that value again, and what is written from any input is JSON that says the
+ * same.
  */
 
 

@@ -21,6 +21,7 @@
 static void test_document(void);
 static void test_scalars(void);
 static void test_text(void);
+static void test_names(void);
 static void test_pieces(void);
 static void test_refer(void);
 static void test_round_trip(void);
@@ -52,6 +53,7 @@ main(void)
     test_document();
     test_scalars();
     test_text();
+    test_names();
     test_pieces();
     test_refer();
     test_round_trip();
@@ -151,7 +153,7 @@ static void
 test_text(void)
 {
     u_char                      c;
-    ngx_str_t                   s;
+    ngx_str_t                   s, name;
     ngx_uint_t                  i, bad;
     ngx_http_llmbroker_json_t  *v;
 
@@ -170,7 +172,11 @@ test_text(void)
         { "\xe2\x82", "\"\xef\xbf\xbd\xef\xbf\xbd\"" },
         { "\xc3\xa4\xff\xc3\xa4\n", "\"\xc3\xa4\xef\xbf\xbd\xc3\xa4\\n\"" },
         { "\xf0\x9f\x98", "\"\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\"" },
-        { "\xe2\"", "\"\xef\xbf\xbd\\\"\"" }
+        { "\xe2\"", "\"\xef\xbf\xbd\\\"\"" },
+        { "eight by eight by", "\"eight by eight by\"" },
+        { "eight by\"eight by", "\"eight by\\\"eight by\"" },
+        { "eight by\xff", "\"eight by\xef\xbf\xbd\"" },
+        { "eight byte\n", "\"eight byte\\n\"" }
     };
 
     for (i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
@@ -184,7 +190,9 @@ test_text(void)
         ngx_http_llmbroker_json_open(&w);
         ngx_http_llmbroker_json_key(&w, "a");
         ngx_http_llmbroker_json_null(&w);
-        ngx_http_llmbroker_json_key(&w, texts[i].text);
+        name.data = (u_char *) texts[i].text;
+        name.len = ngx_strlen(texts[i].text);
+        ngx_http_llmbroker_json_key_str(&w, &name);
         ngx_http_llmbroker_json_null(&w);
         ngx_http_llmbroker_json_close(&w);
         is(end(), NGX_OK, "it is written as a name");
@@ -223,6 +231,42 @@ test_text(void)
     }
 
     is(bad, 0, "every byte alone makes JSON that gives it back");
+}
+
+
+/* names about the length that is written at once */
+
+static void
+test_names(void)
+{
+    ngx_uint_t  n, bad;
+    char        name[201], expected[500];
+
+    bad = 0;
+
+    for (n = 0; n <= 200; n++) {
+
+        ngx_memset(name, 'n', n);
+        name[n] = '\0';
+
+        (void) sprintf(expected, "{\"%s\":1,\"%s\":2}", name, name);
+
+        start();
+        ngx_http_llmbroker_json_open(&w);
+        ngx_http_llmbroker_json_key(&w, name);
+        ngx_http_llmbroker_json_number(&w, 1);
+        ngx_http_llmbroker_json_key(&w, name);
+        ngx_http_llmbroker_json_number(&w, 2);
+        ngx_http_llmbroker_json_close(&w);
+
+        if (end() != NGX_OK || got_len != strlen(expected)
+            || ngx_memcmp(got, expected, got_len) != 0)
+        {
+            bad++;
+        }
+    }
+
+    is(bad, 0, "names of any length");
 }
 
 
