@@ -18,7 +18,7 @@
 
 /*
  * A value takes more memory than the two bytes it may have in the text: a
- * tree has some million of them at most, 72 MB.
+ * tree has some million of them at most, 64 MB.
  */
 #define NGX_HTTP_LLMBROKER_JSON_MAX_VALUES  (1024 * 1024)
 
@@ -27,12 +27,12 @@ typedef struct ngx_http_llmbroker_json_s  ngx_http_llmbroker_json_t;
 
 struct ngx_http_llmbroker_json_s {
     ngx_http_llmbroker_json_type_e   type;
+    unsigned                         escaped:1;  /* string has a backslash */
     ngx_str_t                        key;    /* decoded; empty in arrays */
     ngx_str_t                        raw;    /* exact text of the value */
     ngx_http_llmbroker_json_t       *child;  /* first member or element */
     ngx_http_llmbroker_json_t       *next;   /* sibling */
     ngx_uint_t                       n;      /* number of children */
-    unsigned                         escaped:1;  /* string has a backslash */
 };
 
 

@@ -266,24 +266,32 @@ ngx_http_llmbroker_json_raw(ngx_http_llmbroker_json_writer_t *w,
 void
 ngx_http_llmbroker_json_number(ngx_http_llmbroker_json_writer_t *w, int64_t n)
 {
-    u_char    *p, *last, buf[NGX_INT64_LEN];
-    uint64_t   u;
+    u_char  *p, *last, buf[NGX_INT64_LEN];
 
     last = buf + sizeof(buf);
-    p = last;
+    p = ngx_http_llmbroker_json_digits(last, n);
+
+    ngx_http_llmbroker_json_value(w, p, last - p);
+}
+
+
+u_char *
+ngx_http_llmbroker_json_digits(u_char *last, int64_t n)
+{
+    uint64_t  u;
 
     u = (n < 0) ? 0 - (uint64_t) n : (uint64_t) n;
 
     do {
-        *--p = (u_char) (u % 10 + '0');
+        *--last = (u_char) (u % 10 + '0');
         u /= 10;
     } while (u != 0);
 
     if (n < 0) {
-        *--p = '-';
+        *--last = '-';
     }
 
-    ngx_http_llmbroker_json_value(w, p, last - p);
+    return last;
 }
 
 

@@ -102,6 +102,16 @@ void ngx_http_llmbroker_json_bool(ngx_http_llmbroker_json_writer_t *w,
 void ngx_http_llmbroker_json_null(ngx_http_llmbroker_json_writer_t *w);
 
 /*
+ * The digits of a number, as JSON has them, for what is written without a
+ * writer; ngx_sprintf() takes longer.
+ *
+ * last:  the end of NGX_INT64_LEN bytes, which the digits fill from behind
+ *
+ * Return: the first of them.
+ */
+u_char *ngx_http_llmbroker_json_digits(u_char *last, int64_t n);
+
+/*
  * One string value put together from pieces: open, any number of pieces,
  * close.  "inner" is text that is already escaped, "piece" is plain text, of
  * whole characters.

@@ -79,11 +79,11 @@ ngx_http_llmbroker_answer_line(ngx_http_llmbroker_out_t *out, ngx_str_t *raw)
 void
 ngx_http_llmbroker_answer_number(ngx_http_llmbroker_answer_t *a, ngx_int_t n)
 {
-    u_char  *last;
-    u_char   buf[NGX_INT_T_LEN];
+    u_char  *p, buf[NGX_INT64_LEN];
 
-    last = ngx_sprintf(buf, "%i", n);
-    ngx_http_llmbroker_answer_put(a, buf, last - buf);
+    p = ngx_http_llmbroker_json_digits(buf + sizeof(buf), n);
+
+    ngx_http_llmbroker_answer_put(a, p, buf + sizeof(buf) - p);
 }
 
 
@@ -509,7 +509,10 @@ ngx_http_llmbroker_answer_message(ngx_http_llmbroker_exchange_t *ex,
 }
 
 
-/* what was kept lives as long as the request: it is not copied again */
+/*
+ * What was kept lives as long as the request: it is not copied again, unless
+ * it is shorter than the buffer that would have to begin behind it.
+ */
 
 void
 ngx_http_llmbroker_answer_kept(ngx_http_llmbroker_answer_t *a,
@@ -520,6 +523,11 @@ ngx_http_llmbroker_answer_kept(ngx_http_llmbroker_answer_t *a,
 
     for (cl = kept->chain; cl && !a->failed; cl = cl->next) {
         b = cl->buf;
+
+        if ((size_t) (b->last - b->pos) < a->out->size) {
+            ngx_http_llmbroker_answer_put(a, b->pos, b->last - b->pos);
+            continue;
+        }
 
         if (ngx_http_llmbroker_out_refer(a->out, b->pos, b->last - b->pos)
             != NGX_OK)
