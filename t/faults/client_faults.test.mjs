@@ -274,7 +274,8 @@ row('C3 a reader that stalls, over whatever there is in between', async (t) => {
                  : open(gateway, { stream: true, agent: false, ...(
                      how === 'tls' ? { secure: { rejectUnauthorized: false } }
                      : how === 'gzip' ? {
-                         headers: { 'accept-encoding': 'gzip' } } : {}) })));
+                         unpack: false, headers: { 'accept-encoding': 'gzip' }
+                     } : {}) })));
 
             for (const request of requests) {
                 await request.headers;

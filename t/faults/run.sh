@@ -6,7 +6,8 @@
 #   run.sh [FILE.test.mjs ...]
 #
 # NGINX_BINARY and OBJS say which nginx and which modules, BUILD=asan that they
-# are slow.  FAULTS_SLACK multiplies the times that are tolerated (1).
+# are slow.  FAULTS_SLACK multiplies what is tolerated of times (1); what they
+# cannot help on a busy machine is measured, and tolerated as well.
 
 set -u
 

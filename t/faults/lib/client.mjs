@@ -147,12 +147,14 @@ export function chatBody({ model = 'm', stream, content = 'hi', ...more }) {
 /*
  * Sends a chat, or the body that is given, over HTTP/1.1 with a connection of
  * its own unless there is an agent; "secure" are options of TLS.  What comes
- * with gzip is unpacked as it comes.  "@id" in a chat becomes the request's.
+ * with gzip is unpacked as it comes, unless "unpack" is false.  "@id" in a chat
+ * becomes the request's.
  */
 
 export function open(gateway, options = {}) {
     const { path = '/v1/chat/completions', method = 'POST', headers = {},
-            agent = false, secure, body, timeout = 20000, ...chat } = options;
+            agent = false, secure, body, timeout = 20000, unpack = true,
+            ...chat } = options;
     const id = `t${process.pid}-${++ids}`;
     const request = new Request(id);
 
@@ -183,7 +185,8 @@ export function open(gateway, options = {}) {
         request.status = response.statusCode;
         request.head = response.headers;
 
-        const zipped = response.headers['content-encoding'] === 'gzip';
+        const zipped = unpack
+            && response.headers['content-encoding'] === 'gzip';
         const source = zipped ? response.pipe(zlib.createGunzip()) : response;
 
         source.on('data', (part) => request.data(part));

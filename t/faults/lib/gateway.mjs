@@ -10,7 +10,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-import { eventually, sleep } from './time.mjs';
+import { eventually, sleep, watch } from './time.mjs';
 
 
 const nginx = process.env.NGINX_BINARY || 'nginx';
@@ -123,6 +123,7 @@ export class Gateway {
             if (this.serving().length >= expected
                 && await reachable(this.port))
             {
+                watch(expected ? this.workers() : [this.pid]);
                 return true;
             }
 
@@ -241,6 +242,8 @@ export class Gateway {
             return serving.length > 0
                    && serving.every((pid) => !old.includes(pid));
         }, 10000, 5);
+
+        watch(this.workers());
     }
 
 

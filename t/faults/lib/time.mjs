@@ -4,22 +4,62 @@
 
 
 import assert from 'node:assert/strict';
+import fs from 'node:fs';
 import { performance } from 'node:perf_hooks';
 
 
 /*
- * Milliseconds.  FAULTS_SLACK multiplies what is tolerated, for machines that
- * are busy with other things; with the sanitizers 100 ms more are.  What this
- * very process was late by, measured below, is tolerated as well: it is not
- * the gateway's.
+ * Milliseconds.  FAULTS_SLACK multiplies what is tolerated; with the sanitizers
+ * 100 ms more are.  What this very process was late by, and what the kernel let
+ * nginx wait for a processor, both measured below, is tolerated as well: on a
+ * busy machine it is not the gateway's.
  */
 
 export const sanitized = process.env.BUILD === 'asan';
 
 const slack = Number(process.env.FAULTS_SLACK || 1);
 
+const period = 10;
 const lags = [];
-let due = performance.now() + 10;
+const waits = [{ at: 0, sum: 0 }];
+const waited = new Map();
+
+let watched = [];
+let due = performance.now() + period;
+
+
+/* processes whose waiting counts */
+
+export function watch(pids) {
+    watched = [...new Set([...watched, ...pids])];
+}
+
+
+/* the second number of schedstat: nanoseconds on a run queue */
+
+function look() {
+    watched = watched.filter((pid) => {
+        try {
+            const text = fs.readFileSync(`/proc/${pid}/schedstat`, 'utf8');
+
+            waited.set(pid, Number(text.split(' ')[1]) / 1e6);
+
+            return true;
+
+        } catch {
+            return false;
+        }
+    });
+
+    const sum = [...waited.values()].reduce((all, one) => all + one, 0);
+
+    if (sum !== waits.at(-1).sum) {
+        waits.push({ at: performance.now(), sum });
+    }
+
+    return sum;
+}
+
 
 setInterval(() => {
     const at = performance.now();
@@ -28,12 +68,16 @@ setInterval(() => {
         lags.push({ at, lag: at - due });
     }
 
-    due = at + 10;
+    due = at + period;
 
-    if (lags.length > 10000) {
-        lags.splice(0, 5000);
+    look();
+
+    for (const list of [lags, waits]) {
+        if (list.length > 10000) {
+            list.splice(0, 5000);
+        }
     }
-}, 10).unref();
+}, period).unref();
 
 
 export const now = () => performance.now();
@@ -42,11 +86,15 @@ export const now = () => performance.now();
 export const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
 
-/* how late this process was, at the worst, since a time */
+/* how late it may be for no fault of its own, since a time */
 
 function late(since) {
+    const before = waits.filter(({ at }) => at <= since).at(-1)
+        ?? waits[0];
+
     return lags.filter(({ at }) => at >= since)
-        .reduce((most, { lag }) => Math.max(most, lag), 0);
+        .reduce((most, { lag }) => Math.max(most, lag), 0)
+        + look() - before.sum;
 }
 
 
