@@ -34,8 +34,8 @@ function weighing(provider, weight) {
 
 /* N requests by some clients at a time */
 
-async function load(gateway, n, options = {}, clients = 8) {
-    const agent = new http.Agent({ keepAlive: true, maxSockets: clients });
+async function load(gateway, n, options = {}, clients = 8, keepAlive = true) {
+    const agent = new http.Agent({ keepAlive, maxSockets: clients });
     const found = [];
     let left = n;
 
@@ -63,7 +63,10 @@ row('weights within 5 % over 2,000 requests, whichever worker serves them',
         const gateway = await t.gateway({
             models: { m: equal(providers) }, workers: 2 });
         const n = 2000;
-        const found = await load(gateway, n);
+
+        /* a few kept connections may all be one worker's */
+
+        const found = await load(gateway, n, {}, 16, false);
 
         assert.ok(found.every(({ status }) => status === 200));
         assert.ok(new Set(gateway.entries().map(({ pid }) => pid)).size === 2);
