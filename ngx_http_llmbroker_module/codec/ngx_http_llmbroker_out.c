@@ -141,6 +141,29 @@ ngx_http_llmbroker_out_own(ngx_http_llmbroker_out_t *out)
 }
 
 
+ngx_int_t
+ngx_http_llmbroker_out_text(ngx_http_llmbroker_out_t *out, ngx_pool_t *pool,
+    ngx_str_t *text)
+{
+    u_char       *p;
+    ngx_chain_t  *cl;
+
+    text->len = (size_t) out->length;
+    text->data = ngx_pnalloc(pool, text->len);
+    if (text->data == NULL) {
+        return NGX_ERROR;
+    }
+
+    p = text->data;
+
+    for (cl = out->chain; cl; cl = cl->next) {
+        p = ngx_cpymem(p, cl->buf->pos, cl->buf->last - cl->buf->pos);
+    }
+
+    return NGX_OK;
+}
+
+
 ngx_chain_t *
 ngx_http_llmbroker_out_take(ngx_http_llmbroker_out_t *out)
 {

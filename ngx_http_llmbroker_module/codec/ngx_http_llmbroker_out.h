@@ -56,6 +56,13 @@ ngx_int_t ngx_http_llmbroker_out_refer(ngx_http_llmbroker_out_t *out,
 ngx_int_t ngx_http_llmbroker_out_own(ngx_http_llmbroker_out_t *out);
 
 /*
+ * Copies what was written to memory of pool as one text; *out stays as it is.
+ * Return: NGX_OK, NGX_ERROR.
+ */
+ngx_int_t ngx_http_llmbroker_out_text(ngx_http_llmbroker_out_t *out,
+    ngx_pool_t *pool, ngx_str_t *text);
+
+/*
  * Takes the chain away: *out is empty afterwards.  NULL when nothing was
  * written.  The caller owns the links and buffers.
  */

@@ -27,8 +27,6 @@ static ngx_int_t ngx_http_llmbroker_conf_write_scalar(
 static ngx_int_t ngx_http_llmbroker_conf_number(ngx_pool_t *pool,
     ngx_str_t *text, ngx_str_t *number);
 static u_char *ngx_http_llmbroker_conf_digits(u_char *p, u_char *last);
-static ngx_int_t ngx_http_llmbroker_conf_flatten(ngx_pool_t *pool,
-    ngx_http_llmbroker_out_t *out, ngx_str_t *text);
 
 
 /* in the order of ngx_http_llmbroker_call_e */
@@ -244,7 +242,7 @@ ngx_http_llmbroker_conf_quote(ngx_http_llmbroker_reader_t *rd, ngx_str_t *text,
         return NGX_ERROR;
     }
 
-    return ngx_http_llmbroker_conf_flatten(rd->cf->pool, &out, json);
+    return ngx_http_llmbroker_out_text(&out, rd->cf->pool, json);
 }
 
 
@@ -271,7 +269,7 @@ ngx_http_llmbroker_conf_json(ngx_http_llmbroker_reader_t *rd,
         return rc;
     }
 
-    return ngx_http_llmbroker_conf_flatten(rd->cf->pool, &out, json);
+    return ngx_http_llmbroker_out_text(&out, rd->cf->pool, json);
 }
 
 
@@ -504,27 +502,4 @@ ngx_http_llmbroker_conf_digits(u_char *p, u_char *last)
     }
 
     return p;
-}
-
-
-static ngx_int_t
-ngx_http_llmbroker_conf_flatten(ngx_pool_t *pool,
-    ngx_http_llmbroker_out_t *out, ngx_str_t *text)
-{
-    u_char       *p;
-    ngx_chain_t  *cl;
-
-    text->len = out->length;
-    text->data = ngx_pnalloc(pool, text->len);
-    if (text->data == NULL) {
-        return NGX_ERROR;
-    }
-
-    p = text->data;
-
-    for (cl = ngx_http_llmbroker_out_take(out); cl; cl = cl->next) {
-        p = ngx_cpymem(p, cl->buf->pos, cl->buf->last - cl->buf->pos);
-    }
-
-    return NGX_OK;
 }

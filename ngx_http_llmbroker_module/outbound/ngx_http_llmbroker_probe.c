@@ -43,8 +43,6 @@ static ngx_int_t ngx_http_llmbroker_probe_chat(
 static ngx_int_t ngx_http_llmbroker_probe_body(
     ngx_http_llmbroker_probe_t *probe, ngx_http_llmbroker_exchange_t *ex,
     ngx_str_t *body);
-static ngx_int_t ngx_http_llmbroker_probe_text(ngx_pool_t *pool,
-    ngx_http_llmbroker_out_t *out, ngx_str_t *text);
 static ngx_int_t ngx_http_llmbroker_probe_url(
     ngx_http_llmbroker_probe_t *probe, ngx_http_llmbroker_transfer_t *t,
     ngx_str_t *path);
@@ -424,7 +422,7 @@ ngx_http_llmbroker_probe_body(ngx_http_llmbroker_probe_t *probe,
     ngx_http_llmbroker_json_close(&w);
 
     if (ngx_http_llmbroker_json_write_end(&w) != NGX_OK
-        || ngx_http_llmbroker_probe_text(ex->pool, &out, body) != NGX_OK)
+        || ngx_http_llmbroker_out_text(&out, ex->pool, body) != NGX_OK)
     {
         return NGX_ERROR;
     }
@@ -441,30 +439,7 @@ ngx_http_llmbroker_probe_body(ngx_http_llmbroker_probe_t *probe,
         return NGX_ERROR;
     }
 
-    return ngx_http_llmbroker_probe_text(ex->pool, ex->body, body);
-}
-
-
-static ngx_int_t
-ngx_http_llmbroker_probe_text(ngx_pool_t *pool, ngx_http_llmbroker_out_t *out,
-    ngx_str_t *text)
-{
-    u_char       *p;
-    ngx_chain_t  *cl;
-
-    text->len = out->length;
-    text->data = ngx_pnalloc(pool, text->len);
-    if (text->data == NULL) {
-        return NGX_ERROR;
-    }
-
-    p = text->data;
-
-    for (cl = out->chain; cl; cl = cl->next) {
-        p = ngx_cpymem(p, cl->buf->pos, cl->buf->last - cl->buf->pos);
-    }
-
-    return NGX_OK;
+    return ngx_http_llmbroker_out_text(ex->body, ex->pool, body);
 }
 
 

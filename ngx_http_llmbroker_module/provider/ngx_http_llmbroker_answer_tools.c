@@ -382,21 +382,17 @@ ngx_http_llmbroker_answer_input(ngx_http_llmbroker_exchange_t *ex,
     u_char                     *p;
     ngx_int_t                   rc;
     ngx_str_t                   text;
-    ngx_chain_t                *cl;
     ngx_http_llmbroker_json_t  *root, *input;
 
-    inner->len = (size_t) tool->arguments.length;
-    inner->data = ngx_pnalloc(ex->pool, inner->len);
-    text.data = ngx_pnalloc(ex->pool, inner->len);
-
-    if (inner->data == NULL || text.data == NULL) {
+    if (ngx_http_llmbroker_out_text(&tool->arguments, ex->pool, inner)
+        != NGX_OK)
+    {
         return NGX_ERROR;
     }
 
-    p = inner->data;
-
-    for (cl = tool->arguments.chain; cl; cl = cl->next) {
-        p = ngx_cpymem(p, cl->buf->pos, cl->buf->last - cl->buf->pos);
+    text.data = ngx_pnalloc(ex->pool, inner->len);
+    if (text.data == NULL) {
+        return NGX_ERROR;
     }
 
     p = ngx_http_llmbroker_json_decode(text.data, inner->data, inner->len);

@@ -151,9 +151,7 @@ static ngx_int_t
 ngx_http_llmbroker_bedrock_schema(ngx_http_llmbroker_bedrock_build_t *b,
     ngx_http_llmbroker_json_t *schema, ngx_uint_t input, ngx_str_t *text)
 {
-    u_char                             *p;
     ngx_pool_t                         *pool;
-    ngx_chain_t                        *cl;
     ngx_http_llmbroker_out_t            out;
     ngx_http_llmbroker_claude_build_t  *claude;
 
@@ -170,19 +168,7 @@ ngx_http_llmbroker_bedrock_schema(ngx_http_llmbroker_bedrock_build_t *b,
         return NGX_ERROR;
     }
 
-    p = ngx_pnalloc(pool, out.length);
-    if (p == NULL) {
-        return NGX_ERROR;
-    }
-
-    text->data = p;
-    text->len = out.length;
-
-    for (cl = out.chain; cl; cl = cl->next) {
-        p = ngx_cpymem(p, cl->buf->pos, cl->buf->last - cl->buf->pos);
-    }
-
-    return NGX_OK;
+    return ngx_http_llmbroker_out_text(&out, pool, text);
 }
 
 

@@ -137,10 +137,8 @@ ngx_int_t
 ngx_http_llmbroker_embedding_vector(ngx_http_llmbroker_exchange_t *ex,
     ngx_http_llmbroker_json_writer_t *w, ngx_http_llmbroker_json_t *vector)
 {
-    u_char                     *p;
     ngx_int_t                   rc;
     ngx_str_t                   text;
-    ngx_chain_t                *cl;
     ngx_http_llmbroker_out_t    out;
     ngx_http_llmbroker_json_t  *v;
 
@@ -163,16 +161,8 @@ ngx_http_llmbroker_embedding_vector(ngx_http_llmbroker_exchange_t *ex,
         return rc;
     }
 
-    text.len = out.length;
-    text.data = ngx_pnalloc(ex->pool, text.len);
-    if (text.data == NULL) {
+    if (ngx_http_llmbroker_out_text(&out, ex->pool, &text) != NGX_OK) {
         return NGX_ERROR;
-    }
-
-    p = text.data;
-
-    for (cl = out.chain; cl; cl = cl->next) {
-        p = ngx_cpymem(p, cl->buf->pos, cl->buf->last - cl->buf->pos);
     }
 
     ngx_http_llmbroker_json_raw(w, &text);

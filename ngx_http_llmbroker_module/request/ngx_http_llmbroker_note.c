@@ -71,12 +71,12 @@ ngx_http_llmbroker_note_breaker(ngx_http_llmbroker_attempt_t *at,
 static void
 ngx_http_llmbroker_note_cool(ngx_http_llmbroker_attempt_t *at)
 {
+    ngx_uint_t  cools;
     ngx_msec_t  msec;
 
-    if (at->class != NGX_HTTP_LLMBROKER_CLASS_LIMIT
-        && at->class != NGX_HTTP_LLMBROKER_CLASS_KEY
-        && at->class != NGX_HTTP_LLMBROKER_CLASS_FAILURE)
-    {
+    cools = ngx_http_llmbroker_class(at->class)->cools;
+
+    if (!cools && at->class != NGX_HTTP_LLMBROKER_CLASS_FAILURE) {
         return;
     }
 
@@ -86,7 +86,7 @@ ngx_http_llmbroker_note_cool(ngx_http_llmbroker_attempt_t *at)
 
     if (msec == (ngx_msec_t) -1) {
 
-        if (at->class == NGX_HTTP_LLMBROKER_CLASS_FAILURE) {
+        if (!cools) {
             return;
         }
 

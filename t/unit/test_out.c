@@ -208,6 +208,7 @@ test_own(void)
 {
     u_char                     got[4096];
     size_t                     len;
+    ngx_str_t                  text;
     ngx_pool_t                *pool;
     ngx_chain_t               *free;
     ngx_http_llmbroker_out_t   out;
@@ -235,6 +236,11 @@ test_own(void)
     is(got[0] == '<' && got[1] == 'f' && got[300] == 'f' && got[301] == '>',
        1, "bytes of what is owned");
     is(foreign[300], 'x', "nothing is written behind what was referred to");
+
+    is(ngx_http_llmbroker_out_text(&out, pool, &text), NGX_OK, "as a text");
+    is(text.len == len && ngx_memcmp(text.data, got, len) == 0, 1,
+       "which is what was written");
+    is(out.length, 302, "and is there still");
 
     ngx_destroy_pool(pool);
 }
