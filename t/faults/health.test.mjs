@@ -53,27 +53,35 @@ row('what a check calls dead is not asked, what it calls alive is',
         const used = {};
         const b = await t.provider(checked(reply(200, 'ok'), says('b')));
 
+        const patient = { ...checks, interval: '500ms', timeout: '450ms' };
+        const alias = (name) => `m-${name.replace(' ', '-')}`;
+
         for (const [name, behaviour] of Object.entries({ ...bad, ...good })) {
             used[name] = behaviour === refusing ? refusing()
                 : await t.provider(behaviour);
-            models[`m-${name.replace(' ', '-')}`]
-                = model([used[name], b], { health_check: checks });
+            models[alias(name)]
+                = model([used[name], b], { health_check: patient });
         }
 
         const gateway = await t.gateway({ models });
 
-        await sleep(600);
+        for (const name in used) {
+            const status = name in bad ? 'down' : 'up';
+
+            await eventually(`${name} is ${status}`, async () =>
+                (await gateway.deployment(used[name], alias(name))).status
+                === status);
+        }
 
         for (const name of Object.keys(bad)) {
-            const answer = await chat(gateway, {
-                model: `m-${name.replace(' ', '-')}` });
+            const answer = await chat(gateway, { model: alias(name) });
 
             assert.equal(answer.json.choices[0].message.content, 'b', name);
             assert.equal(answer.head['x-llmbroker-attempts'], '1', name);
         }
 
         for (const name of Object.keys(good)) {
-            const answer = await chat(gateway, { model: `m-${name}` });
+            const answer = await chat(gateway, { model: alias(name) });
 
             assert.equal(answer.json.choices[0].message.content, 'fine', name);
         }
