@@ -8,6 +8,7 @@
 #include <ngx_core.h>
 
 #include "provider/ngx_http_llmbroker_answer_write.h"
+#include "provider/ngx_http_llmbroker_text.h"
 
 
 static ngx_int_t ngx_http_llmbroker_answer_id(
@@ -17,13 +18,9 @@ static void ngx_http_llmbroker_answer_message(
 
 
 void
-ngx_http_llmbroker_answer_put(ngx_http_llmbroker_answer_t *a, const void *p,
+ngx_http_llmbroker_answer_append(ngx_http_llmbroker_answer_t *a, const void *p,
     size_t len)
 {
-    if (len == 0 || a->failed) {
-        return;
-    }
-
     if (ngx_http_llmbroker_out_copy(a->out, p, len) != NGX_OK) {
         a->failed = 1;
     }
@@ -94,10 +91,9 @@ ngx_http_llmbroker_answer_head(ngx_http_llmbroker_exchange_t *ex,
     ngx_http_llmbroker_answer_t *a, ngx_str_t *id, ngx_str_t *model,
     const char *tier)
 {
-    u_char      *p;
-    size_t       len;
-    ngx_str_t    name, version;
-    const char  *object;
+    u_char     *p, *created, buf[NGX_INT64_LEN];
+    size_t      len;
+    ngx_str_t   name, version, object;
 
     ngx_str_null(&name);
 
@@ -111,13 +107,13 @@ ngx_http_llmbroker_answer_head(ngx_http_llmbroker_exchange_t *ex,
     version = (model && model->len) ? *model : ex->target->inner_model;
 
     if (ex->call == NGX_HTTP_LLMBROKER_COMPLETIONS) {
-        object = "text_completion";
+        ngx_str_set(&object, "text_completion");
 
     } else if (ex->stream) {
-        object = "chat.completion.chunk";
+        ngx_str_set(&object, "chat.completion.chunk");
 
     } else {
-        object = "chat.completion";
+        ngx_str_set(&object, "chat.completion");
     }
 
     len = sizeof("data: {\"id\":\"\",\"object\":\"chat.completion.chunk\","
@@ -133,16 +129,28 @@ ngx_http_llmbroker_answer_head(ngx_http_llmbroker_exchange_t *ex,
 
     a->head.data = p;
 
-    p = ngx_sprintf(p, "%s{\"id\":\"%V\",\"object\":\"%s\",\"created\":%T,"
-                    "\"model\":\"%V\",",
-                    ex->stream ? "data: " : "", &name, object, ex->created,
-                    &version);
-
-    if (tier) {
-        p = ngx_sprintf(p, "\"service_tier\":\"%s\",", tier);
+    if (ex->stream) {
+        p = ngx_http_llmbroker_text_lit(p, "data: ");
     }
 
-    p = ngx_cpymem(p, "\"choices\":[", sizeof("\"choices\":[") - 1);
+    p = ngx_http_llmbroker_text_lit(p, "{\"id\":\"");
+    p = ngx_cpymem(p, name.data, name.len);
+    p = ngx_http_llmbroker_text_lit(p, "\",\"object\":\"");
+    p = ngx_cpymem(p, object.data, object.len);
+    p = ngx_http_llmbroker_text_lit(p, "\",\"created\":");
+
+    created = ngx_http_llmbroker_json_digits(buf + sizeof(buf), ex->created);
+
+    p = ngx_cpymem(p, created, buf + sizeof(buf) - created);
+    p = ngx_http_llmbroker_text_lit(p, ",\"model\":\"");
+    p = ngx_cpymem(p, version.data, version.len);
+
+    if (tier) {
+        p = ngx_http_llmbroker_text_lit(p, "\",\"service_tier\":\"");
+        p = ngx_cpymem(p, tier, ngx_strlen(tier));
+    }
+
+    p = ngx_http_llmbroker_text_lit(p, "\",\"choices\":[");
 
     a->head.len = p - a->head.data;
 

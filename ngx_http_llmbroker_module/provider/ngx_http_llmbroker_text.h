@@ -20,6 +20,11 @@ typedef struct {
 } ngx_http_llmbroker_text_t;
 
 
+/* copies a literal to p: the byte behind it */
+#define ngx_http_llmbroker_text_lit(p, text)                                 \
+    ngx_cpymem(p, text, sizeof(text) - 1)
+
+
 /*
  * Makes room for len bytes at the end and fills it from p unless that is
  * NULL; the memory doubles, so that many appends are linear.
