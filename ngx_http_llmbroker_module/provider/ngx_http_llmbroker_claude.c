@@ -52,6 +52,8 @@ static ngx_int_t ngx_http_llmbroker_claude_configure(ngx_pool_t *pool,
     ngx_http_llmbroker_target_t *target);
 static ngx_int_t ngx_http_llmbroker_claude_response(
     ngx_http_llmbroker_exchange_t *ex, ngx_http_llmbroker_json_t *root);
+static ngx_uint_t ngx_http_llmbroker_claude_cited(
+    ngx_http_llmbroker_json_t *content);
 static ngx_int_t ngx_http_llmbroker_claude_event(
     ngx_http_llmbroker_exchange_t *ex,
     ngx_http_llmbroker_sse_event_t *event);
@@ -249,6 +251,8 @@ ngx_http_llmbroker_claude_response(ngx_http_llmbroker_exchange_t *ex,
         return rc;
     }
 
+    c->uncited = !ngx_http_llmbroker_claude_cited(v);
+
     for (block = v->child; block; block = block->next) {
 
         rc = ngx_http_llmbroker_claude_block(ex, c, block);
@@ -268,6 +272,24 @@ ngx_http_llmbroker_claude_response(ngx_http_llmbroker_exchange_t *ex,
     }
 
     return ngx_http_llmbroker_answer_end(ex);
+}
+
+
+/* whether a block has sources, which are told with their place in the text */
+
+static ngx_uint_t
+ngx_http_llmbroker_claude_cited(ngx_http_llmbroker_json_t *content)
+{
+    ngx_http_llmbroker_json_t  *block;
+
+    for (block = content->child; block; block = block->next) {
+
+        if (ngx_http_llmbroker_json_get(block, "citations")) {
+            return 1;
+        }
+    }
+
+    return 0;
 }
 
 

@@ -108,6 +108,7 @@ typedef struct {
     ngx_uint_t                       limits;     /* told of all tokens */
 
     unsigned                         started:1;
+    unsigned                         uncited:1;  /* points are of no use */
     unsigned                         formatted:1; /* json_tool was called */
     unsigned                         filled:1;   /* the tool has arguments */
     unsigned                         whole:1;    /* and all of them */

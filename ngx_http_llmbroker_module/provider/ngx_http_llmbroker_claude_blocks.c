@@ -185,7 +185,9 @@ ngx_int_t
 ngx_http_llmbroker_claude_text(ngx_http_llmbroker_exchange_t *ex,
     ngx_http_llmbroker_claude_t *c, ngx_str_t inner)
 {
-    c->points += ngx_http_llmbroker_text_points(&inner);
+    if (!c->uncited) {
+        c->points += ngx_http_llmbroker_text_points(&inner);
+    }
 
     return ngx_http_llmbroker_answer_text(ex, 0, &inner);
 }
