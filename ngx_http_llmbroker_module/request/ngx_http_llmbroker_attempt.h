@@ -166,6 +166,33 @@ ngx_int_t ngx_http_llmbroker_attempt_filter_init(void *data);
 ngx_int_t ngx_http_llmbroker_attempt_filter(void *data, ssize_t bytes);
 
 /*
+ * Prepares at->out and exchange.temp for the answer's events.
+ * Return: NGX_OK, NGX_ERROR.
+ */
+ngx_int_t ngx_http_llmbroker_attempt_events(ngx_http_llmbroker_attempt_t *at);
+
+/* Empties exchange.temp behind each event. */
+void ngx_http_llmbroker_attempt_event_done(ngx_http_llmbroker_attempt_t *at);
+
+/*
+ * The header was read: takes a small buffer for the events, unless more than
+ * fits has come with it.  Moves what was read, to which nothing may refer.
+ * Return: NGX_OK, NGX_ERROR.
+ */
+ngx_int_t ngx_http_llmbroker_attempt_narrow(ngx_http_llmbroker_attempt_t *at);
+
+/*
+ * Takes a large one again when a read has filled the small one: reads and
+ * writes cost more than what they carry.  To what was read may be referred.
+ *
+ * bytes:  of the last read, with which everything is done
+ *
+ * Return: NGX_OK, NGX_ERROR.
+ */
+ngx_int_t ngx_http_llmbroker_attempt_widen(ngx_http_llmbroker_attempt_t *at,
+    ssize_t bytes);
+
+/*
  * The provider has ended its events: reads what is left of them.
  * Return: NGX_OK; NGX_DECLINED with exchange.fault set; NGX_ERROR.
  */

@@ -49,7 +49,6 @@ static ngx_int_t ngx_http_llmbroker_filter_pass(
 static ngx_int_t ngx_http_llmbroker_filter_flush(
     ngx_http_llmbroker_attempt_t *at);
 static void ngx_http_llmbroker_filter_stop(ngx_http_llmbroker_attempt_t *at);
-static void ngx_http_llmbroker_destroy_pool(void *data);
 
 
 ngx_int_t
@@ -82,6 +81,7 @@ ngx_http_llmbroker_attempt_filter_init(void *data)
     if (at->read == NGX_HTTP_LLMBROKER_READ_EVENTS) {
 
         if (ngx_http_llmbroker_filter_init_events(at) != NGX_OK
+            || ngx_http_llmbroker_attempt_narrow(at) != NGX_OK
             || ngx_http_llmbroker_filter_header(at) != NGX_OK)
         {
             return NGX_ERROR;
@@ -201,16 +201,13 @@ ngx_http_llmbroker_filter_owed(ngx_http_llmbroker_attempt_t *at,
 static ngx_int_t
 ngx_http_llmbroker_filter_init_events(ngx_http_llmbroker_attempt_t *at)
 {
-    ngx_pool_cleanup_t   *cln;
-    ngx_http_request_t   *r;
-    ngx_http_upstream_t  *u;
+    ngx_http_request_t  *r;
 
     r = at->request;
-    u = r->upstream;
 
-    ngx_http_llmbroker_out_init(&at->out, r->pool,
-                                at->exchange.stream ? &u->free_bufs : NULL,
-                                u->output.tag, ngx_pagesize);
+    if (ngx_http_llmbroker_attempt_events(at) != NGX_OK) {
+        return NGX_ERROR;
+    }
 
     if (at->frames) {
         ngx_http_llmbroker_frame_init(&at->frame, r->pool,
@@ -223,29 +220,7 @@ ngx_http_llmbroker_filter_init_events(ngx_http_llmbroker_attempt_t *at)
                                     ngx_http_llmbroker_filter_event, at);
     }
 
-    cln = ngx_pool_cleanup_add(r->pool, 0);
-    if (cln == NULL) {
-        return NGX_ERROR;
-    }
-
-    at->exchange.temp = ngx_create_pool(2048, r->connection->log);
-    if (at->exchange.temp == NULL) {
-        return NGX_ERROR;
-    }
-
-    cln->handler = ngx_http_llmbroker_destroy_pool;
-    cln->data = at->exchange.temp;
-
     return NGX_OK;
-}
-
-
-static void
-ngx_http_llmbroker_destroy_pool(void *data)
-{
-    ngx_pool_t *pool = data;
-
-    ngx_destroy_pool(pool);
 }
 
 
@@ -307,7 +282,13 @@ ngx_http_llmbroker_attempt_filter(void *data, ssize_t bytes)
     }
 
     if (at->read == NGX_HTTP_LLMBROKER_READ_EVENTS) {
-        return ngx_http_llmbroker_filter_flush(at);
+        rc = ngx_http_llmbroker_filter_flush(at);
+
+        if (rc != NGX_OK) {
+            return rc;
+        }
+
+        return ngx_http_llmbroker_attempt_widen(at, bytes);
     }
 
     if (at->failed || at->ended) {
@@ -589,7 +570,7 @@ ngx_http_llmbroker_filter_event(void *data,
         rc = ngx_http_llmbroker_filter_pass(at, event);
     }
 
-    ngx_reset_pool(ex->temp);
+    ngx_http_llmbroker_attempt_event_done(at);
 
     if (rc == NGX_DECLINED) {
         at->failed = 1;
