@@ -8,6 +8,7 @@ TEST_JOBS ?=	2
 FUZZ_TIME ?=	20
 DURATION ?=	60
 QUICK ?=
+UPDATE ?=
 CORPUS ?=
 DESTDIR ?=
 NGINX_SRC ?=
@@ -114,6 +115,7 @@ DEPS_CONFORMANCE = node@nodejs
 DEPS_CHECK =	cppcheck@cppcheck
 DEPS_FUZZ =	clang@clang libclang-rt-dev
 DEPS_BENCH =	wrk@wrk
+DEPS_GATE =	valgrind@valgrind
 
 ifeq ($(NGINX_SRC),)
 DEPS_BUILD +=	nginx@nginx nginx-dev
@@ -124,8 +126,8 @@ DEPS_BUILD +=	clang@clang
 endif
 
 
-.PHONY: all build deps run test soak unit bench conformance fuzz check install \
-	clean help FORCE
+.PHONY: all build deps run test soak unit bench gate conformance fuzz check \
+	install clean help FORCE
 
 all: build
 
@@ -255,6 +257,13 @@ soak: deps-build deps-run deps-test build ## faults for minutes: flapping provid
 bench: deps-build deps-run deps-bench build ## CPU per request against proxy_pass, and memory (QUICK=1 is shorter)
 	@OBJS=$(OBJS) WORK=$(WORK) NGINX_BINARY=$(NGINX_BINARY) QUICK=$(QUICK) \
 	    perl t/bench/bench.pl
+
+
+gate: deps-build deps-run deps-gate build ## count instructions per request; fails 3 % above t/bench/gate.json (UPDATE=1 writes it)
+	@$(if $(filter release,$(BUILD)),,echo "the figures are those of" \
+	    "BUILD=release" >&2; exit 1;) \
+	CC="$(CC)" OBJS=$(OBJS) WORK=$(WORK) NGINX_BINARY=$(NGINX_BINARY) \
+	    UPDATE=$(UPDATE) perl t/bench/gate.pl
 
 
 conformance: $(if $(CORPUS),deps-build deps-run deps-conformance build) ## replay recorded provider traffic (CORPUS=dir)
