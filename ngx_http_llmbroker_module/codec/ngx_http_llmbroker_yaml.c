@@ -11,9 +11,6 @@
 #include "codec/ngx_http_llmbroker_yaml.h"
 
 
-#define NGX_HTTP_LLMBROKER_YAML_BUCKETS  4096
-
-
 typedef struct ngx_http_llmbroker_yaml_member_s
     ngx_http_llmbroker_yaml_member_t;
 
@@ -40,8 +37,8 @@ typedef struct {
     ngx_http_llmbroker_yaml_error_t    *error;
 
     /* the members of all mappings, by mapping and name */
-    ngx_http_llmbroker_yaml_member_t
-                               *buckets[NGX_HTTP_LLMBROKER_YAML_BUCKETS];
+    ngx_http_llmbroker_yaml_member_t  **buckets;
+    ngx_uint_t                          nbuckets;
 
     /* level[1] is the outermost container */
     ngx_http_llmbroker_yaml_level_t
@@ -90,6 +87,16 @@ ngx_http_llmbroker_yaml_parse(ngx_pool_t *pool, u_char *p, size_t len,
 
     ctx->pool = pool;
     ctx->error = error;
+
+    /* about as many as there are members; odd, as addresses are even */
+
+    ctx->nbuckets = (len / 16) | 1;
+
+    ctx->buckets = ngx_pcalloc(pool, ctx->nbuckets
+                                 * sizeof(ngx_http_llmbroker_yaml_member_t *));
+    if (ctx->buckets == NULL) {
+        return NGX_ERROR;
+    }
 
     if (yaml_parser_initialize(&ctx->parser) == 0) {
         return NGX_ERROR;
@@ -257,7 +264,7 @@ ngx_http_llmbroker_yaml_name(ngx_http_llmbroker_yaml_ctx_t *ctx,
         hash = ngx_hash(hash, key->data[i]);
     }
 
-    bucket = &ctx->buckets[hash % NGX_HTTP_LLMBROKER_YAML_BUCKETS];
+    bucket = &ctx->buckets[hash % ctx->nbuckets];
 
     for (other = *bucket; other; other = other->next) {
 
