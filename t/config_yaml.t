@@ -6,8 +6,10 @@ use Test::Nginx::Socket 'no_plan';
 add_block_preprocessor(sub {
     my $block = shift;
 
-    $block->set_value('http_config',
-                      'llmbroker_config ../html/llmbroker.yaml;');
+    if (!defined $block->http_config) {
+        $block->set_value('http_config',
+                          'llmbroker_config ../html/llmbroker.yaml;');
+    }
 
     if (!defined $block->config) {
         $block->set_value('config', "location / { llmbroker; }");
@@ -246,3 +248,12 @@ models:
 --- error_log
 too many nested levels in
 llmbroker.yaml:5
+
+
+
+=== TEST 19: no file, and so nothing that can be read again
+--- http_config
+llmbroker_config /dev/null;
+--- must_die
+--- error_log
+"/dev/null" is not a regular file in

@@ -12,7 +12,7 @@
 #include "config/ngx_http_llmbroker_conf_value.h"
 
 
-#define NGX_HTTP_LLMBROKER_CONF_MAX      (4 * 1024 * 1024)
+#define NGX_HTTP_LLMBROKER_CONF_MAX      (64 * 1024 * 1024)
 #define NGX_HTTP_LLMBROKER_CONF_TIMEOUT  60000
 
 
@@ -53,6 +53,8 @@ typedef struct {
 
 static ngx_int_t ngx_http_llmbroker_conf_load(ngx_http_llmbroker_reader_t *rd,
     ngx_str_t *text);
+static ngx_int_t ngx_http_llmbroker_conf_text(ngx_http_llmbroker_reader_t *rd,
+    ngx_fd_t fd, ngx_str_t *text);
 static ngx_int_t ngx_http_llmbroker_conf_sections(
     ngx_http_llmbroker_reader_t *rd, ngx_http_llmbroker_yaml_t *root);
 static ngx_int_t ngx_http_llmbroker_conf_proxy(ngx_http_llmbroker_reader_t *rd,
@@ -251,46 +253,71 @@ ngx_http_llmbroker_conf_read(ngx_conf_t *cf, ngx_str_t *name)
 static ngx_int_t
 ngx_http_llmbroker_conf_load(ngx_http_llmbroker_reader_t *rd, ngx_str_t *text)
 {
-    ssize_t       n;
-    ngx_fd_t      fd;
-    ngx_conf_t   *cf;
-    const char   *what;
-
-    cf = rd->cf;
-
-    text->data = ngx_palloc(cf->temp_pool, NGX_HTTP_LLMBROKER_CONF_MAX + 1);
-    if (text->data == NULL) {
-        return NGX_ERROR;
-    }
-
-    what = ngx_open_file_n;
-    n = -1;
+    ngx_fd_t   fd;
+    ngx_int_t  rc;
 
     fd = ngx_open_file(rd->conf->file.data,
                        NGX_FILE_RDONLY|NGX_FILE_NONBLOCK, NGX_FILE_OPEN, 0);
 
-    if (fd != NGX_INVALID_FILE) {
-        what = ngx_read_fd_n;
-        n = ngx_read_fd(fd, text->data, NGX_HTTP_LLMBROKER_CONF_MAX + 1);
-    }
-
-    if (n == -1) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, ngx_errno, "%s \"%V\" failed",
-                           what, &rd->conf->file);
-    }
-
-    if (fd != NGX_INVALID_FILE && ngx_close_file(fd) == NGX_FILE_ERROR) {
-        ngx_log_error(NGX_LOG_ALERT, cf->log, ngx_errno,
-                      ngx_close_file_n " \"%V\" failed", &rd->conf->file);
-    }
-
-    if (n == -1) {
+    if (fd == NGX_INVALID_FILE) {
+        ngx_conf_log_error(NGX_LOG_EMERG, rd->cf, ngx_errno,
+                           ngx_open_file_n " \"%V\" failed",
+                           &rd->conf->file);
         return NGX_ERROR;
     }
 
-    if (n > NGX_HTTP_LLMBROKER_CONF_MAX) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "\"%V\" is larger than 4 MB", &rd->conf->file);
+    rc = ngx_http_llmbroker_conf_text(rd, fd, text);
+
+    if (ngx_close_file(fd) == NGX_FILE_ERROR) {
+        ngx_log_error(NGX_LOG_ALERT, rd->cf->log, ngx_errno,
+                      ngx_close_file_n " \"%V\" failed", &rd->conf->file);
+    }
+
+    return rc;
+}
+
+
+static ngx_int_t
+ngx_http_llmbroker_conf_text(ngx_http_llmbroker_reader_t *rd, ngx_fd_t fd,
+    ngx_str_t *text)
+{
+    size_t            size;
+    ssize_t           n;
+    ngx_str_t        *name;
+    ngx_file_info_t   fi;
+
+    name = &rd->conf->file;
+
+    if (ngx_fd_info(fd, &fi) == NGX_FILE_ERROR) {
+        ngx_conf_log_error(NGX_LOG_EMERG, rd->cf, ngx_errno,
+                           ngx_fd_info_n " \"%V\" failed", name);
+        return NGX_ERROR;
+    }
+
+    if (!ngx_is_file(&fi)) {
+        ngx_conf_log_error(NGX_LOG_EMERG, rd->cf, 0,
+                           "\"%V\" is not a regular file", name);
+        return NGX_ERROR;
+    }
+
+    if (ngx_file_size(&fi) > NGX_HTTP_LLMBROKER_CONF_MAX) {
+        ngx_conf_log_error(NGX_LOG_EMERG, rd->cf, 0,
+                           "\"%V\" is larger than 64 MB", name);
+        return NGX_ERROR;
+    }
+
+    size = (size_t) ngx_file_size(&fi);
+
+    text->data = ngx_palloc(rd->cf->temp_pool, size + 1);
+    if (text->data == NULL) {
+        return NGX_ERROR;
+    }
+
+    n = ngx_read_fd(fd, text->data, size);
+
+    if (n == -1) {
+        ngx_conf_log_error(NGX_LOG_EMERG, rd->cf, ngx_errno,
+                           ngx_read_fd_n " \"%V\" failed", name);
         return NGX_ERROR;
     }
 
