@@ -16,7 +16,11 @@
 
 
 /* how often a worker looks for others that have died, in msec */
-#define NGX_HTTP_LLMBROKER_REAP  2000
+#define NGX_HTTP_LLMBROKER_REAP       2000
+
+/* of the shared memory: the default, and what a deployment takes at most */
+#define NGX_HTTP_LLMBROKER_ZONE_SIZE  (4 * 1024 * 1024)
+#define NGX_HTTP_LLMBROKER_ZONE_CELL  1024
 
 
 static ngx_int_t ngx_http_llmbroker_init_process(ngx_cycle_t *cycle);
@@ -283,6 +287,8 @@ ngx_http_llmbroker_init_main_conf(ngx_conf_t *cf, void *conf)
 {
     ngx_http_llmbroker_main_conf_t *mcf = conf;
 
+    size_t  size;
+
     static ngx_str_t  name = ngx_string("llmbroker");
 
     if (mcf->shared.conf == NULL) {
@@ -290,7 +296,16 @@ ngx_http_llmbroker_init_main_conf(ngx_conf_t *cf, void *conf)
     }
 
     if (mcf->zone == NULL) {
-        mcf->zone = ngx_shared_memory_add(cf, &name, 4 * 1024 * 1024,
+
+        /* nginx makes a zone of another size anew: it is doubled, seldom */
+
+        size = NGX_HTTP_LLMBROKER_ZONE_SIZE;
+
+        while (size / NGX_HTTP_LLMBROKER_ZONE_CELL < mcf->shared.conf->slots) {
+            size *= 2;
+        }
+
+        mcf->zone = ngx_shared_memory_add(cf, &name, size,
                                           &ngx_http_llmbroker_module);
         if (mcf->zone == NULL) {
             return NGX_CONF_ERROR;
