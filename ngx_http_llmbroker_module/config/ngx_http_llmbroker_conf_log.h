@@ -31,6 +31,8 @@ typedef struct {
                                                   has returned NGX_DECLINED */
     ngx_uint_t                       strict_env;
 
+    ngx_chain_t                     *free;     /* of ..._conf_params.c */
+
     /* of ..._conf_upstream.c */
     ngx_http_upstream_conf_t         upstream;   /* what all have in common */
     ngx_array_t                      upstreams;  /* one for each address */

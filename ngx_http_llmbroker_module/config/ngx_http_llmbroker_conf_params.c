@@ -19,6 +19,9 @@ static ngx_int_t ngx_http_llmbroker_conf_kinds(ngx_http_llmbroker_reader_t *rd,
     ngx_http_llmbroker_yaml_t *map);
 static ngx_int_t ngx_http_llmbroker_conf_json(ngx_http_llmbroker_reader_t *rd,
     ngx_http_llmbroker_yaml_t *top, ngx_str_t *json);
+static ngx_int_t ngx_http_llmbroker_conf_written(
+    ngx_http_llmbroker_reader_t *rd, ngx_http_llmbroker_out_t *out,
+    ngx_str_t *json);
 static ngx_int_t ngx_http_llmbroker_conf_write(ngx_http_llmbroker_reader_t *rd,
     ngx_http_llmbroker_json_writer_t *w, ngx_http_llmbroker_yaml_t *top);
 static ngx_int_t ngx_http_llmbroker_conf_write_scalar(
@@ -232,8 +235,8 @@ ngx_http_llmbroker_conf_quote(ngx_http_llmbroker_reader_t *rd, ngx_str_t *text,
     ngx_http_llmbroker_out_t          out;
     ngx_http_llmbroker_json_writer_t  w;
 
-    ngx_http_llmbroker_out_init(&out, rd->cf->temp_pool, NULL, NULL,
-                                text->len + 64);
+    ngx_http_llmbroker_out_init(&out, rd->cf->temp_pool, &rd->free, NULL,
+                                NGX_HTTP_LLMBROKER_CONF_JSON);
 
     ngx_http_llmbroker_json_write_start(&w, &out);
     ngx_http_llmbroker_json_str(&w, text);
@@ -242,7 +245,7 @@ ngx_http_llmbroker_conf_quote(ngx_http_llmbroker_reader_t *rd, ngx_str_t *text,
         return NGX_ERROR;
     }
 
-    return ngx_http_llmbroker_out_text(&out, rd->cf->pool, json);
+    return ngx_http_llmbroker_conf_written(rd, &out, json);
 }
 
 
@@ -254,7 +257,7 @@ ngx_http_llmbroker_conf_json(ngx_http_llmbroker_reader_t *rd,
     ngx_http_llmbroker_out_t          out;
     ngx_http_llmbroker_json_writer_t  w;
 
-    ngx_http_llmbroker_out_init(&out, rd->cf->temp_pool, NULL, NULL,
+    ngx_http_llmbroker_out_init(&out, rd->cf->temp_pool, &rd->free, NULL,
                                 NGX_HTTP_LLMBROKER_CONF_JSON);
 
     ngx_http_llmbroker_json_write_start(&w, &out);
@@ -269,7 +272,29 @@ ngx_http_llmbroker_conf_json(ngx_http_llmbroker_reader_t *rd,
         return rc;
     }
 
-    return ngx_http_llmbroker_out_text(&out, rd->cf->pool, json);
+    return ngx_http_llmbroker_conf_written(rd, &out, json);
+}
+
+
+/* the text, of which there are thousands; the next one gets the buffers */
+
+static ngx_int_t
+ngx_http_llmbroker_conf_written(ngx_http_llmbroker_reader_t *rd,
+    ngx_http_llmbroker_out_t *out, ngx_str_t *json)
+{
+    ngx_chain_t  *cl, *next;
+
+    if (ngx_http_llmbroker_out_text(out, rd->cf->pool, json) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    for (cl = ngx_http_llmbroker_out_take(out); cl; cl = next) {
+        next = cl->next;
+        cl->next = rd->free;
+        rd->free = cl;
+    }
+
+    return NGX_OK;
 }
 
 
