@@ -35,8 +35,10 @@ typedef struct {
 
     /* of ..._conf_upstream.c */
     ngx_http_upstream_conf_t         upstream;   /* what all have in common */
-    ngx_array_t                      upstreams;  /* one for each address */
-    ngx_array_t                      hosts;      /* looked up already */
+    ngx_rbtree_t                     upstreams;  /* one for each address */
+    ngx_rbtree_t                     hosts;      /* looked up already */
+    ngx_rbtree_node_t                sentinel;   /* of both */
+    ngx_uint_t                       nupstreams;
     ngx_str_t                        etc_hosts;  /* its text, once read */
     ngx_array_t                      tls;        /* TLS contexts */
 } ngx_http_llmbroker_reader_t;

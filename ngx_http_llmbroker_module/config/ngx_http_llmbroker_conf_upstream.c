@@ -32,6 +32,8 @@
 
 
 typedef struct {
+    ngx_str_node_t                   sn;        /* all that follows to ca_file,
+                                                   as one text */
     ngx_str_t                        host;
     in_port_t                        port;
     unsigned                         ssl:1;
@@ -46,7 +48,7 @@ typedef struct {
 
 
 typedef struct {
-    ngx_str_t                        name;
+    ngx_str_node_t                   sn;
     ngx_array_t                      addrs;     /* ngx_resolver_addr_t; empty:
                                                    none */
     unsigned                         fixed:1;
@@ -64,12 +66,17 @@ static ngx_http_llmbroker_conf_peer_t *ngx_http_llmbroker_conf_peer(
     ngx_http_llmbroker_reader_t *rd, ngx_http_llmbroker_yaml_t *v,
     ngx_http_llmbroker_deployment_t *d,
     ngx_http_llmbroker_conf_transport_t *transport);
+static ngx_int_t ngx_http_llmbroker_conf_peer_key(
+    ngx_http_llmbroker_reader_t *rd, ngx_http_llmbroker_conf_peer_t *peer);
 static ngx_int_t ngx_http_llmbroker_conf_block(ngx_http_llmbroker_reader_t *rd,
     ngx_http_llmbroker_yaml_t *v, ngx_http_llmbroker_conf_peer_t *peer,
     ngx_http_llmbroker_conf_host_t *host);
 static ngx_int_t ngx_http_llmbroker_conf_resolve(
     ngx_http_llmbroker_reader_t *rd, ngx_http_llmbroker_conf_peer_t *peer,
     ngx_http_llmbroker_conf_host_t *host);
+static ngx_http_upstream_srv_conf_t *ngx_http_llmbroker_conf_add(
+    ngx_http_llmbroker_reader_t *rd, ngx_uint_t line, ngx_str_t *name,
+    ngx_str_t *text);
 static ngx_int_t ngx_http_llmbroker_conf_parse(ngx_http_llmbroker_reader_t *rd,
     ngx_uint_t line, ngx_str_t *name, ngx_str_t *text);
 static ngx_http_llmbroker_conf_host_t *ngx_http_llmbroker_conf_lookup(
@@ -104,15 +111,13 @@ ngx_http_llmbroker_conf_upstream_init(ngx_http_llmbroker_reader_t *rd)
     ngx_hash_init_t            hash;
     ngx_http_upstream_conf_t  *conf, prev;
 
-    if (ngx_array_init(&rd->upstreams, rd->cf->temp_pool, 16,
-                       sizeof(ngx_http_llmbroker_conf_peer_t))
+    ngx_rbtree_init(&rd->upstreams, &rd->sentinel,
+                    ngx_str_rbtree_insert_value);
+    ngx_rbtree_init(&rd->hosts, &rd->sentinel, ngx_str_rbtree_insert_value);
+
+    if (ngx_array_init(&rd->conf->names, rd->cf->pool, 16,
+                       sizeof(ngx_http_llmbroker_resolve_t *))
         != NGX_OK
-        || ngx_array_init(&rd->hosts, rd->cf->temp_pool, 16,
-                          sizeof(ngx_http_llmbroker_conf_host_t))
-           != NGX_OK
-        || ngx_array_init(&rd->conf->names, rd->cf->pool, 16,
-                          sizeof(ngx_http_llmbroker_resolve_t *))
-           != NGX_OK
         || ngx_array_init(&rd->tls, rd->cf->temp_pool, 2,
                           sizeof(ngx_http_llmbroker_conf_tls_t))
            != NGX_OK)
@@ -247,48 +252,41 @@ ngx_http_llmbroker_conf_peer(ngx_http_llmbroker_reader_t *rd,
     ngx_http_llmbroker_yaml_t *v, ngx_http_llmbroker_deployment_t *d,
     ngx_http_llmbroker_conf_transport_t *transport)
 {
-    ngx_str_t                        ca_file;
-    ngx_uint_t                       i, verify;
+    ngx_str_node_t                  *sn;
     ngx_http_llmbroker_conf_host_t  *host;
     ngx_http_llmbroker_conf_peer_t  *peer;
 
-    verify = d->ssl && transport->verify;
-
-    ngx_str_null(&ca_file);
-
-    if (verify) {
-        ca_file = transport->ca_file;
-    }
-
-    peer = rd->upstreams.elts;
-
-    for (i = 0; i < rd->upstreams.nelts; i++) {
-
-        if (peer[i].port == d->port
-            && peer[i].ssl == d->ssl
-            && peer[i].verify == verify
-            && ngx_http_llmbroker_conf_same(&peer[i].host, &d->host)
-            && ngx_http_llmbroker_conf_same(&peer[i].ca_file, &ca_file))
-        {
-            return &peer[i];
-        }
-    }
-
-    peer = ngx_array_push(&rd->upstreams);
+    peer = ngx_pcalloc(rd->cf->temp_pool,
+                       sizeof(ngx_http_llmbroker_conf_peer_t));
     if (peer == NULL) {
         return NULL;
     }
 
-    ngx_memzero(peer, sizeof(ngx_http_llmbroker_conf_peer_t));
-
     peer->host = d->host;
     peer->port = d->port;
     peer->ssl = d->ssl;
-    peer->verify = verify;
-    peer->ca_file = ca_file;
+    peer->verify = d->ssl && transport->verify;
+
+    if (peer->verify) {
+        peer->ca_file = transport->ca_file;
+    }
+
+    if (ngx_http_llmbroker_conf_peer_key(rd, peer) != NGX_OK) {
+        return NULL;
+    }
+
+    sn = ngx_str_rbtree_lookup(&rd->upstreams, &peer->sn.str,
+                               peer->sn.node.key);
+    if (sn) {
+        return (ngx_http_llmbroker_conf_peer_t *) sn;
+    }
+
+    ngx_rbtree_insert(&rd->upstreams, &peer->sn.node);
+    rd->nupstreams++;
 
     if (peer->ssl
-        && ngx_http_llmbroker_conf_tls(rd, ca_file.len ? transport->ca : v,
+        && ngx_http_llmbroker_conf_tls(rd, peer->ca_file.len ? transport->ca
+                                                             : v,
                                        peer)
            != NGX_OK)
     {
@@ -314,6 +312,32 @@ ngx_http_llmbroker_conf_peer(ngx_http_llmbroker_reader_t *rd,
 }
 
 
+static ngx_int_t
+ngx_http_llmbroker_conf_peer_key(ngx_http_llmbroker_reader_t *rd,
+    ngx_http_llmbroker_conf_peer_t *peer)
+{
+    ngx_str_t  *key;
+
+    key = &peer->sn.str;
+
+    key->data = ngx_pnalloc(rd->cf->temp_pool,
+                            sizeof("65535:1:1::") - 1 + peer->host.len
+                            + peer->ca_file.len);
+    if (key->data == NULL) {
+        return NGX_ERROR;
+    }
+
+    key->len = ngx_sprintf(key->data, "%ui:%d:%d:%V:%V",
+                           (ngx_uint_t) peer->port, peer->ssl, peer->verify,
+                           &peer->host, &peer->ca_file)
+               - key->data;
+
+    peer->sn.node.key = ngx_crc32_long(key->data, key->len);
+
+    return NGX_OK;
+}
+
+
 /*
  * "upstream" is a command of nginx like any other: called with the text of a
  * block it makes what the file would have made, keepalive included, in every
@@ -325,20 +349,14 @@ ngx_http_llmbroker_conf_block(ngx_http_llmbroker_reader_t *rd,
     ngx_http_llmbroker_yaml_t *v, ngx_http_llmbroker_conf_peer_t *peer,
     ngx_http_llmbroker_conf_host_t *host)
 {
-    u_char                          *p, *last;
-    size_t                           len;
-    ngx_str_t                        addr, name, text;
-    ngx_uint_t                       i;
-    ngx_resolver_addr_t             *addrs;
-    ngx_http_upstream_srv_conf_t   **uscfp;
-    ngx_http_upstream_main_conf_t   *umcf;
-    u_char                           buf[NGX_SOCKADDR_STRLEN];
+    u_char               *p, *last;
+    size_t                len;
+    ngx_str_t             addr, name, text;
+    ngx_uint_t            i;
+    ngx_resolver_addr_t  *addrs;
+    u_char                buf[NGX_SOCKADDR_STRLEN];
 
-    /*
-     * The number tells addresses apart that differ in TLS settings only.  It
-     * comes first as nginx compares the name with all others: 10,000 of them
-     * take half as long.
-     */
+    /* the number tells addresses apart that differ in TLS settings only */
 
     len = sizeof("llmbroker::https://:65535") - 1 + NGX_INT_T_LEN
           + peer->host.len;
@@ -349,7 +367,7 @@ ngx_http_llmbroker_conf_block(ngx_http_llmbroker_reader_t *rd,
     }
 
     p = ngx_sprintf(name.data, "%ui:llmbroker:%s://%V:%ui",
-                    rd->upstreams.nelts, peer->ssl ? "https" : "http",
+                    rd->nupstreams, peer->ssl ? "https" : "http",
                     &peer->host, (ngx_uint_t) peer->port);
     name.len = p - name.data;
     *p = '\0';
@@ -391,20 +409,59 @@ ngx_http_llmbroker_conf_block(ngx_http_llmbroker_reader_t *rd,
     p = ngx_slprintf(p, last, "%s", NGX_HTTP_LLMBROKER_CONF_KEEPALIVE);
     text.len = p - text.data;
 
-    if (ngx_http_llmbroker_conf_parse(rd, ngx_http_llmbroker_conf_line(v),
-                                      &name, &text)
+    peer->uscf = ngx_http_llmbroker_conf_add(rd,
+                                             ngx_http_llmbroker_conf_line(v),
+                                             &name, &text);
+
+    return peer->uscf ? NGX_OK : NGX_ERROR;
+}
+
+
+/*
+ * nginx compares the name of a new block with those of all others, which takes
+ * seconds for 20,000.  The names made here are different: each block is added
+ * to a list of its own, and then to nginx's.
+ */
+
+static ngx_http_upstream_srv_conf_t *
+ngx_http_llmbroker_conf_add(ngx_http_llmbroker_reader_t *rd, ngx_uint_t line,
+    ngx_str_t *name, ngx_str_t *text)
+{
+    ngx_int_t                        rc;
+    ngx_array_t                      all, one;
+    ngx_http_upstream_srv_conf_t   **uscfp;
+    ngx_http_upstream_main_conf_t   *umcf;
+
+    if (ngx_array_init(&one, rd->cf->temp_pool, 1,
+                       sizeof(ngx_http_upstream_srv_conf_t *))
         != NGX_OK)
     {
-        return NGX_ERROR;
+        return NULL;
     }
 
     umcf = ngx_http_conf_get_module_main_conf(rd->cf,
                                               ngx_http_upstream_module);
-    uscfp = umcf->upstreams.elts;
 
-    peer->uscf = uscfp[umcf->upstreams.nelts - 1];
+    all = umcf->upstreams;
+    umcf->upstreams = one;
 
-    return NGX_OK;
+    rc = ngx_http_llmbroker_conf_parse(rd, line, name, text);
+
+    one = umcf->upstreams;
+    umcf->upstreams = all;
+
+    if (rc != NGX_OK) {
+        return NULL;
+    }
+
+    uscfp = ngx_array_push(&umcf->upstreams);
+    if (uscfp == NULL) {
+        return NULL;
+    }
+
+    *uscfp = *(ngx_http_upstream_srv_conf_t **) one.elts;
+
+    return *uscfp;
 }
 
 
@@ -512,31 +569,37 @@ static ngx_http_llmbroker_conf_host_t *
 ngx_http_llmbroker_conf_lookup(ngx_http_llmbroker_reader_t *rd,
     ngx_http_llmbroker_yaml_t *v, ngx_str_t *name)
 {
+    uint32_t                         hash;
     ngx_int_t                        fixed;
     ngx_url_t                        u;
     ngx_uint_t                       i;
+    ngx_str_node_t                  *sn;
     ngx_resolver_addr_t             *addr;
     ngx_http_llmbroker_conf_host_t  *host;
 
-    host = rd->hosts.elts;
+    hash = ngx_crc32_long(name->data, name->len);
 
-    for (i = 0; i < rd->hosts.nelts; i++) {
-        if (ngx_http_llmbroker_conf_same(&host[i].name, name)) {
-            return &host[i];
-        }
+    sn = ngx_str_rbtree_lookup(&rd->hosts, name, hash);
+    if (sn) {
+        return (ngx_http_llmbroker_conf_host_t *) sn;
     }
 
-    host = ngx_array_push(&rd->hosts);
+    host = ngx_palloc(rd->cf->temp_pool,
+                      sizeof(ngx_http_llmbroker_conf_host_t));
     if (host == NULL) {
         return NULL;
     }
+
+    host->sn.str = *name;
+    host->sn.node.key = hash;
+
+    ngx_rbtree_insert(&rd->hosts, &host->sn.node);
 
     fixed = ngx_http_llmbroker_conf_fixed(rd, name);
     if (fixed == NGX_ERROR) {
         return NULL;
     }
 
-    host->name = *name;
     host->fixed = fixed;
 
     if (ngx_array_init(&host->addrs, rd->cf->temp_pool, 4,
