@@ -41,6 +41,10 @@ void ngx_http_llmbroker_out_init(ngx_http_llmbroker_out_t *out,
 ngx_int_t ngx_http_llmbroker_out_copy(ngx_http_llmbroker_out_t *out,
     const void *p, size_t len);
 
+/* The same, without a call where they fit: for short pieces. */
+static ngx_inline ngx_int_t ngx_http_llmbroker_out_put(
+    ngx_http_llmbroker_out_t *out, const void *p, size_t len);
+
 /*
  * Appends len bytes without copying; the memory must stay until the chain
  * was sent.  Bytes that lie behind those before them share their buffer.
@@ -67,6 +71,25 @@ ngx_int_t ngx_http_llmbroker_out_text(ngx_http_llmbroker_out_t *out,
  * written.  The caller owns the links and buffers.
  */
 ngx_chain_t *ngx_http_llmbroker_out_take(ngx_http_llmbroker_out_t *out);
+
+
+static ngx_inline ngx_int_t
+ngx_http_llmbroker_out_put(ngx_http_llmbroker_out_t *out, const void *p,
+    size_t len)
+{
+    ngx_buf_t  *b;
+
+    b = (out->last != NULL) ? out->last->buf : NULL;
+
+    if (b == NULL || !b->temporary || (size_t) (b->end - b->last) < len) {
+        return ngx_http_llmbroker_out_copy(out, p, len);
+    }
+
+    b->last = ngx_cpymem(b->last, p, len);
+    out->length += len;
+
+    return NGX_OK;
+}
 
 
 #endif /* _NGX_HTTP_LLMBROKER_OUT_H_INCLUDED_ */

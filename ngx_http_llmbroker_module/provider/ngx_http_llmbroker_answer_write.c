@@ -18,16 +18,6 @@ static void ngx_http_llmbroker_answer_message(
 
 
 void
-ngx_http_llmbroker_answer_append(ngx_http_llmbroker_answer_t *a, const void *p,
-    size_t len)
-{
-    if (ngx_http_llmbroker_out_copy(a->out, p, len) != NGX_OK) {
-        a->failed = 1;
-    }
-}
-
-
-void
 ngx_http_llmbroker_answer_str(ngx_http_llmbroker_answer_t *a, ngx_str_t *text)
 {
     ngx_http_llmbroker_answer_put(a, text->data, text->len);

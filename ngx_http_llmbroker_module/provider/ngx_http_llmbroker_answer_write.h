@@ -81,11 +81,9 @@ ngx_int_t ngx_http_llmbroker_answer_frame(ngx_http_llmbroker_exchange_t *ex,
 ngx_int_t ngx_http_llmbroker_answer_open_still(
     ngx_http_llmbroker_exchange_t *ex, ngx_http_llmbroker_answer_choice_t *c);
 
-/* plain bytes; _append() is for those that need a buffer */
+/* plain bytes */
 static ngx_inline void ngx_http_llmbroker_answer_put(
     ngx_http_llmbroker_answer_t *a, const void *p, size_t len);
-void ngx_http_llmbroker_answer_append(ngx_http_llmbroker_answer_t *a,
-    const void *p, size_t len);
 void ngx_http_llmbroker_answer_str(ngx_http_llmbroker_answer_t *a,
     ngx_str_t *text);
 void ngx_http_llmbroker_answer_number(ngx_http_llmbroker_answer_t *a,
@@ -157,27 +155,17 @@ void ngx_http_llmbroker_answer_usage(ngx_http_llmbroker_exchange_t *ex);
 void ngx_http_llmbroker_answer_object(ngx_http_llmbroker_exchange_t *ex);
 
 
-/* an answer is made of short pieces, most of which fit where they go */
-
 static ngx_inline void
 ngx_http_llmbroker_answer_put(ngx_http_llmbroker_answer_t *a, const void *p,
     size_t len)
 {
-    ngx_buf_t  *b;
-
     if (len == 0 || a->failed) {
         return;
     }
 
-    b = a->out->last ? a->out->last->buf : NULL;
-
-    if (b == NULL || !b->temporary || (size_t) (b->end - b->last) < len) {
-        ngx_http_llmbroker_answer_append(a, p, len);
-        return;
+    if (ngx_http_llmbroker_out_put(a->out, p, len) != NGX_OK) {
+        a->failed = 1;
     }
-
-    b->last = ngx_cpymem(b->last, p, len);
-    a->out->length += len;
 }
 
 
