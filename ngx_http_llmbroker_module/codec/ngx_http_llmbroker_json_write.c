@@ -19,6 +19,8 @@
 #define ngx_http_llmbroker_json_bytes(b)  (0x0101010101010101ULL * (b))
 
 
+static void ngx_http_llmbroker_json_generator(
+    ngx_http_llmbroker_json_writer_t *w);
 static ngx_uint_t ngx_http_llmbroker_json_ready(
     ngx_http_llmbroker_json_writer_t *w);
 static ngx_uint_t ngx_http_llmbroker_json_names(
@@ -53,8 +55,19 @@ void
 ngx_http_llmbroker_json_write_start(ngx_http_llmbroker_json_writer_t *w,
     ngx_http_llmbroker_out_t *out)
 {
-    yajl_alloc_funcs  functions;
+    ngx_http_llmbroker_json_write_members(w, out);
 
+    w->members = 0;
+
+    ngx_http_llmbroker_json_generator(w);
+}
+
+
+void
+ngx_http_llmbroker_json_write_members(ngx_http_llmbroker_json_writer_t *w,
+    ngx_http_llmbroker_out_t *out)
+{
+    w->gen = NULL;
     w->out = out;
     w->depth = 0;
     w->objects = 0;
@@ -62,8 +75,17 @@ ngx_http_llmbroker_json_write_start(ngx_http_llmbroker_json_writer_t *w,
     w->failed = 0;
     w->key = 0;
     w->string = 0;
+    w->quiet = 0;
     w->name = 0;
     w->refer = 0;
+    w->members = 1;
+}
+
+
+static void
+ngx_http_llmbroker_json_generator(ngx_http_llmbroker_json_writer_t *w)
+{
+    yajl_alloc_funcs  functions;
 
     functions.malloc = ngx_http_llmbroker_json_write_malloc;
     functions.realloc = ngx_http_llmbroker_json_write_realloc;
@@ -81,7 +103,23 @@ ngx_http_llmbroker_json_write_start(ngx_http_llmbroker_json_writer_t *w,
         == 0)
     {
         w->failed = 1;
+        return;
     }
+
+    if (!w->members) {
+        return;
+    }
+
+    /* the object that is open, with its member */
+
+    w->quiet = 1;
+
+    ngx_http_llmbroker_json_opened(w, yajl_gen_map_open(w->gen), 1);
+    ngx_http_llmbroker_json_status(w, yajl_gen_string(w->gen,
+                                                      (u_char *) "", 0));
+    ngx_http_llmbroker_json_status(w, yajl_gen_null(w->gen));
+
+    w->quiet = 0;
 }
 
 
@@ -96,14 +134,14 @@ ngx_int_t
 ngx_http_llmbroker_json_write_end(ngx_http_llmbroker_json_writer_t *w)
 {
     if (w->gen == NULL) {
-        return NGX_ERROR;
+        return (w->members && !w->failed) ? NGX_OK : NGX_ERROR;
     }
 
-    if (w->depth != 0 || w->string) {
+    if (w->depth != w->members || w->key || w->string) {
         w->failed = 1;
     }
 
-    if (!w->failed) {
+    if (!w->failed && !w->members) {
 
         /* only after a whole value yajl_gen refuses one more, unprinted */
 
@@ -374,6 +412,10 @@ ngx_http_llmbroker_json_ready(ngx_http_llmbroker_json_writer_t *w)
         w->failed = 1;
     }
 
+    if (w->gen == NULL && !w->failed) {
+        ngx_http_llmbroker_json_generator(w);
+    }
+
     return !w->failed;
 }
 
@@ -429,7 +471,7 @@ ngx_http_llmbroker_json_closes(ngx_http_llmbroker_json_writer_t *w,
         return 0;
     }
 
-    if (w->depth == 0 || w->key
+    if (w->depth == w->members || w->key
         || ((w->objects >> (w->depth - 1)) & 1) != object)
     {
         w->failed = 1;
@@ -642,7 +684,7 @@ ngx_http_llmbroker_json_print(void *data, const char *p, size_t len)
 {
     ngx_http_llmbroker_json_writer_t *w = data;
 
-    if (w->name && *p == '"') {
+    if (w->quiet || (w->name && *p == '"')) {
         return;
     }
 

@@ -33,8 +33,10 @@ typedef struct {
     unsigned                         failed:1;
     unsigned                         key:1;    /* its value is to come */
     unsigned                         string:1; /* between open and close */
-    unsigned                         name:1;   /* yajl_gen counts a name */
+    unsigned                         quiet:1;  /* yajl_gen only counts */
+    unsigned                         name:1;   /* and of a name its quotes */
     unsigned                         refer:1;
+    unsigned                         members:1;
 
     /* for yajl_gen: a writer costs no allocation */
     uint64_t           memory[NGX_HTTP_LLMBROKER_JSON_WRITE_MEMORY / 8];
@@ -48,6 +50,13 @@ typedef struct {
  */
 void ngx_http_llmbroker_json_write_start(ngx_http_llmbroker_json_writer_t *w,
     ngx_http_llmbroker_out_t *out);
+
+/*
+ * The same for more members of an object that has one and is not closed here:
+ * each gets a comma before it.  Without any it costs nothing.
+ */
+void ngx_http_llmbroker_json_write_members(
+    ngx_http_llmbroker_json_writer_t *w, ngx_http_llmbroker_out_t *out);
 
 /*
  * From here on long texts are referred to instead of being copied: they must

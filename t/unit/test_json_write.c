@@ -26,6 +26,7 @@ static void test_pieces(void);
 static void test_refer(void);
 static void test_round_trip(void);
 static void test_misuse(void);
+static void test_members(void);
 static void test_depth(void);
 static void test_no_memory(void);
 static void test_stream(void);
@@ -58,6 +59,7 @@ main(void)
     test_refer();
     test_round_trip();
     test_misuse();
+    test_members();
     test_depth();
     test_no_memory();
     test_stream();
@@ -425,6 +427,57 @@ test_misuse(void)
     }
 
     is(ngx_http_llmbroker_json_write_end(&w), NGX_ERROR, "ended twice");
+}
+
+
+/* members of an object that has one and stays open */
+
+static void
+test_members(void)
+{
+    ngx_int_t    rc;
+    ngx_uint_t   i;
+    const char  *p;
+
+    static const struct {
+        const char  *calls;
+        const char  *text;      /* NULL: misuse */
+    } tests[] = {
+        { "", "" },
+        { "kn", ",\"x\":null" },
+        { "kbk#", ",\"x\":true,\"x\":1" },
+        { "k{}k[]", ",\"x\":{},\"x\":[]" },
+        { "k{knkn}kt", ",\"x\":{\"x\":null,\"x\":null},\"x\":\"x\"" },
+        { "k[n{kn}]k(pp)", ",\"x\":[null,{\"x\":null}],\"x\":\"xx\"" },
+        { "n", NULL }, { "t", NULL }, { "{", NULL }, { "}", NULL },
+        { "[", NULL }, { "]", NULL }, { "(", NULL }, { ")", NULL },
+        { "p", NULL }, { "r", NULL }, { "{kn}", NULL }, { "k", NULL },
+        { "kk", NULL }, { "knn", NULL }, { "kn}", NULL }, { "kn]", NULL },
+        { "kn}kn", NULL }, { "k{", NULL }, { "k{]", NULL }, { "k(", NULL },
+        { "k{}}", NULL }, { "kn{", NULL }, { "kr", NULL }
+    };
+
+    for (i = 0; i < sizeof(tests) / sizeof(tests[0]); i++) {
+
+        ngx_http_llmbroker_out_init(&out, pool, NULL, NULL, TEST_SIZE);
+        ngx_http_llmbroker_json_write_members(&w, &out);
+
+        for (p = tests[i].calls; *p != '\0'; p++) {
+            call(*p);
+        }
+
+        rc = ngx_http_llmbroker_json_write_end(&w);
+
+        if (tests[i].text == NULL) {
+            is(rc, NGX_ERROR, "misuse of members");
+            continue;
+        }
+
+        got_len = flat(out.chain, got);
+
+        is(rc, NGX_OK, "members");
+        is_str(got, got_len, tests[i].text, "members, what is written");
+    }
 }
 
 
