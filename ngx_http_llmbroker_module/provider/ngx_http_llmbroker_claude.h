@@ -203,7 +203,6 @@ struct ngx_http_llmbroker_claude_build_s {
     ngx_http_llmbroker_exchange_t           *ex;
     const ngx_http_llmbroker_claude_model_t *model;
     ngx_http_llmbroker_claude_media_pt       media;
-    ngx_http_llmbroker_json_writer_t         w;
 
     ngx_array_t                              system;  /* of block_t */
     ngx_array_t                              blocks;  /* of block_t */
@@ -221,7 +220,7 @@ struct ngx_http_llmbroker_claude_build_s {
     ngx_http_llmbroker_json_t               *top_p;        /* or NULL */
     ngx_http_llmbroker_json_t               *top_k;        /* or NULL */
     double                                   degree;  /* the temperature */
-    ngx_str_t                                user;    /* or empty */
+    ngx_str_t                                user;    /* inner, or empty */
     const char                              *tier;    /* or NULL */
 
     ngx_array_t                              tools;   /* of tool_t */
@@ -238,6 +237,10 @@ struct ngx_http_llmbroker_claude_build_s {
     unsigned                                 fixed:1;   /* within a budget */
     unsigned                                 single:1;  /* one tool a turn */
     unsigned                                 forced:1;  /* one it must */
+    unsigned                                 failed:1;  /* no memory; sticks */
+
+    /* for what is not written by ..._put(); the last: it need not be zero */
+    ngx_http_llmbroker_json_writer_t         w;
 };
 
 
@@ -320,7 +323,7 @@ ngx_int_t ngx_http_llmbroker_claude_specific(
 /* ngx_http_llmbroker_dialect_t.build of the Claude dialect */
 ngx_int_t ngx_http_llmbroker_claude_build(ngx_http_llmbroker_exchange_t *ex);
 
-/* prepares *b, all of which is zero; media is for what is no text */
+/* prepares *b, all of which but w is zero; media is for what is no text */
 ngx_int_t ngx_http_llmbroker_claude_init(ngx_http_llmbroker_claude_build_t *b,
     ngx_http_llmbroker_exchange_t *ex,
     ngx_http_llmbroker_claude_media_pt media);
@@ -369,6 +372,19 @@ void ngx_http_llmbroker_claude_write_messages(
 void ngx_http_llmbroker_claude_write_text(
     ngx_http_llmbroker_claude_build_t *b,
     ngx_http_llmbroker_claude_block_t *block);
+
+/*
+ * Adds to a request JSON that is known, a literal or a text of the client's,
+ * which is not copied when it is long.
+ */
+void ngx_http_llmbroker_claude_put(ngx_http_llmbroker_claude_build_t *b,
+    const void *p, size_t len);
+
+#define ngx_http_llmbroker_claude_lit(b, text)                               \
+    ngx_http_llmbroker_claude_put(b, text, sizeof(text) - 1)
+
+#define ngx_http_llmbroker_claude_str(b, text)                               \
+    ngx_http_llmbroker_claude_put(b, (text)->data, (text)->len)
 
 /* adds a block; NULL on a lack of memory */
 ngx_http_llmbroker_claude_block_t *ngx_http_llmbroker_claude_push(

@@ -29,6 +29,8 @@ static ngx_int_t ngx_http_llmbroker_claude_write(
     ngx_http_llmbroker_claude_build_t *b);
 static void ngx_http_llmbroker_claude_write_options(
     ngx_http_llmbroker_claude_build_t *b);
+static void ngx_http_llmbroker_claude_number(
+    ngx_http_llmbroker_claude_build_t *b, ngx_int_t n);
 static void ngx_http_llmbroker_claude_write_config(
     ngx_http_llmbroker_claude_build_t *b);
 
@@ -84,9 +86,9 @@ static const ngx_http_llmbroker_rule_t  ngx_http_llmbroker_claude_rules[] = {
 ngx_int_t
 ngx_http_llmbroker_claude_build(ngx_http_llmbroker_exchange_t *ex)
 {
-    ngx_int_t                            rc;
-    ngx_uint_t                           i;
-    ngx_http_llmbroker_claude_build_t   *b;
+    ngx_int_t                          rc;
+    ngx_uint_t                         i;
+    ngx_http_llmbroker_claude_build_t  b;
 
     typedef ngx_int_t (*step_pt)(ngx_http_llmbroker_claude_build_t *b);
 
@@ -116,19 +118,16 @@ ngx_http_llmbroker_claude_build(ngx_http_llmbroker_exchange_t *ex)
         return rc;
     }
 
-    b = ngx_pcalloc(ex->pool, sizeof(ngx_http_llmbroker_claude_build_t));
-    if (b == NULL) {
-        return NGX_ERROR;
-    }
+    ngx_memzero(&b, offsetof(ngx_http_llmbroker_claude_build_t, w));
 
-    if (ngx_http_llmbroker_claude_init(b, ex, ngx_http_llmbroker_claude_media)
+    if (ngx_http_llmbroker_claude_init(&b, ex, ngx_http_llmbroker_claude_media)
         != NGX_OK)
     {
         return NGX_ERROR;
     }
 
     for (i = 0; steps[i]; i++) {
-        rc = steps[i](b);
+        rc = steps[i](&b);
         if (rc != NGX_OK) {
             return rc;
         }
@@ -348,6 +347,7 @@ ngx_http_llmbroker_claude_account(ngx_http_llmbroker_claude_build_t *b)
     }
 
     if (!ngx_http_llmbroker_claude_personal(&b->user)) {
+        b->user = ngx_http_llmbroker_json_inner(v);
         return NGX_OK;
     }
 
@@ -519,32 +519,33 @@ ngx_http_llmbroker_claude_drop(ngx_http_llmbroker_claude_build_t *b,
 }
 
 
+/*
+ * Most requests are but a frame around what the client wrote: they are put
+ * together here.  What has to be made goes through the writer.
+ */
+
 static ngx_int_t
 ngx_http_llmbroker_claude_write(ngx_http_llmbroker_claude_build_t *b)
 {
-    ngx_http_llmbroker_json_t         *v;
-    ngx_http_llmbroker_exchange_t     *ex;
-    ngx_http_llmbroker_json_writer_t  *w;
+    ngx_http_llmbroker_json_t      *v;
+    ngx_http_llmbroker_exchange_t  *ex;
 
     ex = b->ex;
-    w = &b->w;
 
-    ngx_http_llmbroker_json_write_start(w, ex->body);
-    ngx_http_llmbroker_json_write_refer(w);
-    ngx_http_llmbroker_json_open(w);
-
-    ngx_http_llmbroker_claude_write_inner(b, "model",
-                                          ex->target->inner_model);
-
-    ngx_http_llmbroker_json_key(w, "max_tokens");
-    ngx_http_llmbroker_json_number(w, b->max_tokens);
+    ngx_http_llmbroker_claude_lit(b, "{\"model\":\"");
+    ngx_http_llmbroker_claude_str(b, &ex->target->inner_model);
+    ngx_http_llmbroker_claude_lit(b, "\",\"max_tokens\":");
+    ngx_http_llmbroker_claude_number(b, b->max_tokens);
 
     if (ex->stream) {
-        ngx_http_llmbroker_json_key(w, "stream");
-        ngx_http_llmbroker_json_bool(w, 1);
+        ngx_http_llmbroker_claude_lit(b, ",\"stream\":true");
     }
 
     ngx_http_llmbroker_claude_write_options(b);
+
+    ngx_http_llmbroker_json_write_members(&b->w, ex->body);
+    ngx_http_llmbroker_json_write_refer(&b->w);
+
     ngx_http_llmbroker_claude_write_thinking(b);
     ngx_http_llmbroker_claude_write_config(b);
     ngx_http_llmbroker_claude_write_tools(b);
@@ -555,65 +556,110 @@ ngx_http_llmbroker_claude_write(ngx_http_llmbroker_claude_build_t *b)
     v = ngx_http_llmbroker_json_get(ex->request, "context_management");
     ngx_http_llmbroker_claude_write_raw(b, "context_management", v);
 
+    if (ngx_http_llmbroker_json_write_end(&b->w) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
     ngx_http_llmbroker_claude_write_messages(b);
 
-    ngx_http_llmbroker_json_close(w);
+    ngx_http_llmbroker_claude_lit(b, "}");
 
-    return ngx_http_llmbroker_json_write_end(w);
+    return b->failed ? NGX_ERROR : NGX_OK;
 }
 
 
 static void
 ngx_http_llmbroker_claude_write_options(ngx_http_llmbroker_claude_build_t *b)
 {
-    ngx_uint_t                          i;
-    ngx_http_llmbroker_json_t         **stop;
-    ngx_http_llmbroker_json_writer_t   *w;
-
-    w = &b->w;
+    ngx_uint_t                   i;
+    ngx_http_llmbroker_json_t  **stop;
 
     /* R5: Claude's temperature ends at 1 */
 
-    if (b->temperature && b->degree > 1) {
-        ngx_http_llmbroker_json_key(w, "temperature");
-        ngx_http_llmbroker_json_number(w, 1);
+    if (b->temperature) {
+        ngx_http_llmbroker_claude_lit(b, ",\"temperature\":");
 
-    } else if (b->temperature && b->degree < 0) {
-        ngx_http_llmbroker_json_key(w, "temperature");
-        ngx_http_llmbroker_json_number(w, 0);
+        if (b->degree > 1) {
+            ngx_http_llmbroker_claude_lit(b, "1");
 
-    } else {
-        ngx_http_llmbroker_claude_write_raw(b, "temperature", b->temperature);
+        } else if (b->degree < 0) {
+            ngx_http_llmbroker_claude_lit(b, "0");
+
+        } else {
+            ngx_http_llmbroker_claude_str(b, &b->temperature->raw);
+        }
     }
 
-    ngx_http_llmbroker_claude_write_raw(b, "top_p", b->top_p);
-    ngx_http_llmbroker_claude_write_raw(b, "top_k", b->top_k);
+    if (b->top_p) {
+        ngx_http_llmbroker_claude_lit(b, ",\"top_p\":");
+        ngx_http_llmbroker_claude_str(b, &b->top_p->raw);
+    }
 
-    if (b->stops.nelts) {
-        stop = b->stops.elts;
+    if (b->top_k) {
+        ngx_http_llmbroker_claude_lit(b, ",\"top_k\":");
+        ngx_http_llmbroker_claude_str(b, &b->top_k->raw);
+    }
 
-        ngx_http_llmbroker_json_key(w, "stop_sequences");
-        ngx_http_llmbroker_json_open_array(w);
+    stop = b->stops.elts;
 
-        for (i = 0; i < b->stops.nelts; i++) {
-            ngx_http_llmbroker_json_raw(w, &stop[i]->raw);
+    for (i = 0; i < b->stops.nelts; i++) {
+
+        if (i == 0) {
+            ngx_http_llmbroker_claude_lit(b, ",\"stop_sequences\":[");
+
+        } else {
+            ngx_http_llmbroker_claude_lit(b, ",");
         }
 
-        ngx_http_llmbroker_json_close_array(w);
+        ngx_http_llmbroker_claude_str(b, &stop[i]->raw);
+    }
+
+    if (b->stops.nelts) {
+        ngx_http_llmbroker_claude_lit(b, "]");
     }
 
     if (b->user.len) {
-        ngx_http_llmbroker_json_key(w, "metadata");
-        ngx_http_llmbroker_json_open(w);
-        ngx_http_llmbroker_json_key(w, "user_id");
-        ngx_http_llmbroker_json_str(w, &b->user);
-        ngx_http_llmbroker_json_close(w);
+        ngx_http_llmbroker_claude_lit(b, ",\"metadata\":{\"user_id\":\"");
+        ngx_http_llmbroker_claude_str(b, &b->user);
+        ngx_http_llmbroker_claude_lit(b, "\"}");
     }
 
     if (b->tier) {
-        ngx_http_llmbroker_json_key(w, "service_tier");
-        ngx_http_llmbroker_json_text(w, b->tier);
+        ngx_http_llmbroker_claude_lit(b, ",\"service_tier\":\"");
+        ngx_http_llmbroker_claude_put(b, b->tier, ngx_strlen(b->tier));
+        ngx_http_llmbroker_claude_lit(b, "\"");
     }
+}
+
+
+void
+ngx_http_llmbroker_claude_put(ngx_http_llmbroker_claude_build_t *b,
+    const void *p, size_t len)
+{
+    ngx_int_t  rc;
+
+    if (len < NGX_HTTP_LLMBROKER_JSON_WRITE_REFER) {
+        rc = ngx_http_llmbroker_out_put(b->ex->body, p, len);
+
+    } else {
+        rc = ngx_http_llmbroker_out_refer(b->ex->body, (u_char *) p, len);
+    }
+
+    if (rc != NGX_OK) {
+        b->failed = 1;
+    }
+}
+
+
+static void
+ngx_http_llmbroker_claude_number(ngx_http_llmbroker_claude_build_t *b,
+    ngx_int_t n)
+{
+    u_char  *p, buf[NGX_INT64_LEN];
+
+    p = ngx_http_llmbroker_json_digits(buf + sizeof(buf), n);
+
+    ngx_http_llmbroker_claude_put(b, p, buf + sizeof(buf) - p);
 }
 
 

@@ -14,6 +14,10 @@
 
 static void ngx_http_llmbroker_claude_write_system(
     ngx_http_llmbroker_claude_build_t *b);
+static void ngx_http_llmbroker_claude_write_content(
+    ngx_http_llmbroker_claude_build_t *b,
+    ngx_http_llmbroker_claude_block_t *block,
+    ngx_http_llmbroker_claude_block_t *end);
 static void ngx_http_llmbroker_claude_write_run(
     ngx_http_llmbroker_claude_build_t *b,
     ngx_http_llmbroker_claude_block_t *block,
@@ -31,7 +35,6 @@ static ngx_uint_t ngx_http_llmbroker_claude_bare(
 static void
 ngx_http_llmbroker_claude_write_system(ngx_http_llmbroker_claude_build_t *b)
 {
-    ngx_uint_t                          i;
     ngx_http_llmbroker_claude_block_t  *block;
 
     if (b->system.nelts == 0) {
@@ -40,48 +43,28 @@ ngx_http_llmbroker_claude_write_system(ngx_http_llmbroker_claude_build_t *b)
 
     block = b->system.elts;
 
-    ngx_http_llmbroker_json_key(&b->w, "system");
-
-    if (b->system.nelts == 1 && ngx_http_llmbroker_claude_bare(block)) {
-        ngx_http_llmbroker_claude_write_text(b, block);
-        return;
-    }
-
-    ngx_http_llmbroker_json_open_array(&b->w);
-
-    for (i = 0; i < b->system.nelts; i++) {
-        ngx_http_llmbroker_claude_write_block(b, &block[i]);
-    }
-
-    ngx_http_llmbroker_json_close_array(&b->w);
+    ngx_http_llmbroker_claude_lit(b, ",\"system\":");
+    ngx_http_llmbroker_claude_write_content(b, block, block + b->system.nelts);
 }
 
 
 void
 ngx_http_llmbroker_claude_write_messages(ngx_http_llmbroker_claude_build_t *b)
 {
-    ngx_http_llmbroker_json_writer_t   *w;
     ngx_http_llmbroker_claude_block_t  *block, *last, *end;
 
     ngx_http_llmbroker_claude_write_system(b);
 
-    w = &b->w;
-
     block = b->blocks.elts;
     last = block + b->blocks.nelts;
 
-    ngx_http_llmbroker_json_key(w, "messages");
-    ngx_http_llmbroker_json_open_array(w);
+    ngx_http_llmbroker_claude_lit(b, ",\"messages\":[");
 
     /* R40 */
 
     if (block->assistant) {
-        ngx_http_llmbroker_json_open(w);
-        ngx_http_llmbroker_json_key(w, "role");
-        ngx_http_llmbroker_json_text(w, "user");
-        ngx_http_llmbroker_json_key(w, "content");
-        ngx_http_llmbroker_json_text(w, ".");
-        ngx_http_llmbroker_json_close(w);
+        ngx_http_llmbroker_claude_lit(b, "{\"role\":\"user\","
+                                      "\"content\":\".\"},");
     }
 
     while (block < last) {
@@ -94,22 +77,57 @@ ngx_http_llmbroker_claude_write_messages(ngx_http_llmbroker_claude_build_t *b)
             }
         }
 
-        ngx_http_llmbroker_json_open(w);
-        ngx_http_llmbroker_json_key(w, "role");
-        ngx_http_llmbroker_json_text(w, block->assistant ? "assistant"
-                                        : block->system ? "system" : "user");
-        ngx_http_llmbroker_json_key(w, "content");
-        ngx_http_llmbroker_claude_write_run(b, block, end);
-        ngx_http_llmbroker_json_close(w);
+        if (block->assistant) {
+            ngx_http_llmbroker_claude_lit(b, "{\"role\":\"assistant\","
+                                          "\"content\":");
+        } else if (block->system) {
+            ngx_http_llmbroker_claude_lit(b, "{\"role\":\"system\","
+                                          "\"content\":");
+        } else {
+            ngx_http_llmbroker_claude_lit(b, "{\"role\":\"user\","
+                                          "\"content\":");
+        }
+
+        ngx_http_llmbroker_claude_write_content(b, block, end);
 
         block = end;
+
+        if (block < last) {
+            ngx_http_llmbroker_claude_lit(b, "},");
+        }
     }
 
-    ngx_http_llmbroker_json_close_array(w);
+    ngx_http_llmbroker_claude_lit(b, "}]");
 }
 
 
-/* the content of one message: the blocks from block to end */
+/* the content of one message, or of all system messages */
+
+static void
+ngx_http_llmbroker_claude_write_content(ngx_http_llmbroker_claude_build_t *b,
+    ngx_http_llmbroker_claude_block_t *block,
+    ngx_http_llmbroker_claude_block_t *end)
+{
+    if (end - block == 1
+        && block->kind == NGX_HTTP_LLMBROKER_CLAUDE_TEXT
+        && block->cache == NULL)
+    {
+        ngx_http_llmbroker_claude_str(b, &block->value->raw);
+        return;
+    }
+
+    ngx_http_llmbroker_json_write_start(&b->w, b->ex->body);
+    ngx_http_llmbroker_json_write_refer(&b->w);
+
+    ngx_http_llmbroker_claude_write_run(b, block, end);
+
+    if (ngx_http_llmbroker_json_write_end(&b->w) != NGX_OK) {
+        b->failed = 1;
+    }
+}
+
+
+/* the same of anything but one text */
 
 static void
 ngx_http_llmbroker_claude_write_run(ngx_http_llmbroker_claude_build_t *b,

@@ -426,6 +426,13 @@ test_account(void)
     says(ASK(",\"safety_identifier\":\" \",\"user\":\"u\""),
          "\"metadata\":{\"user_id\":\"u\"}",
          "a blank safety_identifier is none (R10)");
+    says(ASK(",\"user\":\"a\\u00e9\\\"b\""),
+         "\"metadata\":{\"user_id\":\"a\\u00e9\\\"b\"}",
+         "a user is told as he is written");
+    drops("", "and not dropped");
+    says(ASK(",\"user\":\"a\\u0040b.c\""), "\"messages\":",
+         "an address with an escape");
+    drops("user", "is found (R10)");
     says(ASK(",\"service_tier\":\"priority\""), "\"service_tier\":\"auto\"",
          "a tier that Anthropic does not sell (R13)");
     drops("service_tier", "which is told");
