@@ -10,9 +10,16 @@
 #include "provider/ngx_http_llmbroker_params.h"
 
 
-static ngx_http_llmbroker_action_e ngx_http_llmbroker_params_action(
-    ngx_http_llmbroker_exchange_t *ex, ngx_str_t *name,
+/* of which a double holds each number exactly */
+#define NGX_HTTP_LLMBROKER_PARAMS_DIGITS  15
+
+
+static ngx_uint_t ngx_http_llmbroker_params_find(ngx_str_t *name,
     const ngx_http_llmbroker_rule_t *rules);
+static ngx_http_llmbroker_action_e ngx_http_llmbroker_params_action(
+    ngx_http_llmbroker_exchange_t *ex, ngx_http_llmbroker_action_e action);
+static ngx_uint_t ngx_http_llmbroker_params_decimal(ngx_str_t *raw,
+    double *d);
 static ngx_uint_t ngx_http_llmbroker_params_nothing(
     ngx_http_llmbroker_json_t *v);
 static ngx_uint_t ngx_http_llmbroker_params_false(
@@ -24,14 +31,30 @@ ngx_int_t
 ngx_http_llmbroker_params_check(ngx_http_llmbroker_exchange_t *ex,
     ngx_http_llmbroker_json_t *object, const ngx_http_llmbroker_rule_t *rules)
 {
+    return ngx_http_llmbroker_params_sort(ex, object, rules, NULL);
+}
+
+
+ngx_int_t
+ngx_http_llmbroker_params_sort(ngx_http_llmbroker_exchange_t *ex,
+    ngx_http_llmbroker_json_t *object, const ngx_http_llmbroker_rule_t *rules,
+    ngx_http_llmbroker_json_t **found)
+{
     u_char                     *p;
     ngx_int_t                   rc;
+    ngx_uint_t                  i;
     ngx_http_llmbroker_json_t  *v;
     u_char                      name[64];
 
     for (v = object->child; v; v = v->next) {
 
-        switch (ngx_http_llmbroker_params_action(ex, &v->key, rules)) {
+        i = ngx_http_llmbroker_params_find(&v->key, rules);
+
+        if (found) {
+            found[i] = v;
+        }
+
+        switch (ngx_http_llmbroker_params_action(ex, rules[i].action)) {
 
         case NGX_HTTP_LLMBROKER_USE:
             break;
@@ -147,6 +170,10 @@ ngx_http_llmbroker_params_double(ngx_http_llmbroker_exchange_t *ex,
 {
     u_char  *p;
 
+    if (ngx_http_llmbroker_params_decimal(&v->raw, d)) {
+        return NGX_OK;
+    }
+
     p = ngx_pnalloc(ex->pool, v->raw.len + 1);
     if (p == NULL) {
         return NGX_ERROR;
@@ -259,24 +286,33 @@ ngx_http_llmbroker_params_message(ngx_http_llmbroker_exchange_t *ex,
 }
 
 
-static ngx_http_llmbroker_action_e
-ngx_http_llmbroker_params_action(ngx_http_llmbroker_exchange_t *ex,
-    ngx_str_t *name, const ngx_http_llmbroker_rule_t *rules)
+/* the last row is empty and says drop */
+
+static ngx_uint_t
+ngx_http_llmbroker_params_find(ngx_str_t *name,
+    const ngx_http_llmbroker_rule_t *rules)
 {
     const ngx_http_llmbroker_rule_t  *rule;
 
     for (rule = rules; rule->name.len; rule++) {
 
         if (rule->name.len == name->len
+            && rule->name.data[0] == name->data[0]
             && ngx_memcmp(rule->name.data, name->data, name->len) == 0)
         {
             break;
         }
     }
 
-    /* the last row is empty and says drop */
+    return rule - rules;
+}
 
-    switch (rule->action) {
+
+static ngx_http_llmbroker_action_e
+ngx_http_llmbroker_params_action(ngx_http_llmbroker_exchange_t *ex,
+    ngx_http_llmbroker_action_e action)
+{
+    switch (action) {
 
     case NGX_HTTP_LLMBROKER_USE_COMPLETIONS:
         return ex->call == NGX_HTTP_LLMBROKER_COMPLETIONS
@@ -291,8 +327,53 @@ ngx_http_llmbroker_params_action(ngx_http_llmbroker_exchange_t *ex,
                ? NGX_HTTP_LLMBROKER_REFUSE : NGX_HTTP_LLMBROKER_DROP;
 
     default:
-        return rule->action;
+        return action;
     }
+}
+
+
+/*
+ * 1 for a number like "0.7".  Its digits and a power of ten that small are
+ * exact in a double, so that the quotient is the nearest one, as strtod()'s.
+ */
+
+static ngx_uint_t
+ngx_http_llmbroker_params_decimal(ngx_str_t *raw, double *d)
+{
+    double      scale;
+    size_t      i;
+    uint64_t    n;
+    ngx_uint_t  fraction;
+
+    if (raw->len > NGX_HTTP_LLMBROKER_PARAMS_DIGITS) {
+        return 0;
+    }
+
+    n = 0;
+    scale = 1;
+    fraction = 0;
+
+    for (i = 0; i < raw->len; i++) {
+
+        if (raw->data[i] == '.') {
+            fraction = 1;
+            continue;
+        }
+
+        if (raw->data[i] < '0' || raw->data[i] > '9') {
+            return 0;
+        }
+
+        n = n * 10 + (raw->data[i] - '0');
+
+        if (fraction) {
+            scale *= 10;
+        }
+    }
+
+    *d = (double) n / scale;
+
+    return 1;
 }
 
 

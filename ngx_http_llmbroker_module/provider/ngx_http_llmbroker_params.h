@@ -49,6 +49,15 @@ typedef struct {
 ngx_int_t ngx_http_llmbroker_params_check(ngx_http_llmbroker_exchange_t *ex,
     ngx_http_llmbroker_json_t *object, const ngx_http_llmbroker_rule_t *rules);
 
+/*
+ * The same, and the members by their rows, so that none has to be looked up:
+ * found[i] is set to the one that rules[i] is about.  found has room for each
+ * row, the last one too, and is all NULL before.
+ */
+ngx_int_t ngx_http_llmbroker_params_sort(ngx_http_llmbroker_exchange_t *ex,
+    ngx_http_llmbroker_json_t *object, const ngx_http_llmbroker_rule_t *rules,
+    ngx_http_llmbroker_json_t **found);
+
 /* A member of this type; NULL when it is absent or null, else invalid_type. */
 ngx_int_t ngx_http_llmbroker_params_get(ngx_http_llmbroker_exchange_t *ex,
     const char *name, ngx_http_llmbroker_json_type_e type,
