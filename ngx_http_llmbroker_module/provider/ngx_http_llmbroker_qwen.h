@@ -22,8 +22,10 @@
 #define NGX_HTTP_LLMBROKER_QWEN_EXTRAS  16      /* names, of a choice */
 
 
-/* what a model can do; the dialect's target->abilities */
+/* what is made of a model once; the dialect's target->abilities */
 typedef struct {
+    ngx_str_t                            head;        /* of a request, as far
+                                                         as its messages */
     ngx_str_t                            media_path;  /* of generation */
     unsigned                             media:1;     /* is asked there */
     unsigned                             text_only:1; /* never */
@@ -40,10 +42,36 @@ typedef struct {
 } ngx_http_llmbroker_qwen_function_t;
 
 
+/* members of a request, in the order of the rules about them */
+typedef enum {
+    NGX_HTTP_LLMBROKER_QWEN_P_MODEL = 0,
+    NGX_HTTP_LLMBROKER_QWEN_P_MESSAGES,
+    NGX_HTTP_LLMBROKER_QWEN_P_STREAM,
+    NGX_HTTP_LLMBROKER_QWEN_P_MAX_TOKENS,
+    NGX_HTTP_LLMBROKER_QWEN_P_TEMPERATURE,
+    NGX_HTTP_LLMBROKER_QWEN_P_TOP_P,
+    NGX_HTTP_LLMBROKER_QWEN_P_TOP_K,      /* from here on as they are */
+    NGX_HTTP_LLMBROKER_QWEN_P_N,
+    NGX_HTTP_LLMBROKER_QWEN_P_OCR = NGX_HTTP_LLMBROKER_QWEN_P_TOP_K + 12,
+    NGX_HTTP_LLMBROKER_QWEN_P_LOGPROBS,
+    NGX_HTTP_LLMBROKER_QWEN_P_TOP_LOGPROBS,
+    NGX_HTTP_LLMBROKER_QWEN_P_WEB_SEARCH,
+    NGX_HTTP_LLMBROKER_QWEN_P_SEARCH,
+    NGX_HTTP_LLMBROKER_QWEN_P_SEARCH_OPTIONS,
+    NGX_HTTP_LLMBROKER_QWEN_P_EFFORT,
+    NGX_HTTP_LLMBROKER_QWEN_P_THINKING,
+    NGX_HTTP_LLMBROKER_QWEN_P_BUDGET,
+    NGX_HTTP_LLMBROKER_QWEN_P_MODALITIES,
+    NGX_HTTP_LLMBROKER_QWEN_P_TOOLS,
+    NGX_HTTP_LLMBROKER_QWEN_P_FUNCTIONS,
+    NGX_HTTP_LLMBROKER_QWEN_P_PARALLEL
+} ngx_http_llmbroker_qwen_param_e;
+
+
 /* a request in the making */
 typedef struct {
     ngx_http_llmbroker_exchange_t       *ex;
-    ngx_http_llmbroker_json_writer_t     w;
+    ngx_http_llmbroker_json_t          **params;      /* by qwen_param_e */
 
     ngx_array_t                          functions;   /* of qwen_function_t */
     ngx_str_t                            choice;      /* raw, or empty */
@@ -53,7 +81,12 @@ typedef struct {
     ngx_str_t                            call;        /* raw: the id of the
                                                          last legacy call */
     unsigned                             media:1;     /* multimodal */
-    unsigned                             search:1;    /* web_search_options */
+    unsigned                             plain:1;     /* messages are sent as
+                                                         they are */
+    unsigned                             failed:1;    /* no memory; sticks */
+
+    /* for what has to be made anew: messages, tools */
+    ngx_http_llmbroker_json_writer_t     w;
 } ngx_http_llmbroker_qwen_build_t;
 
 
@@ -139,6 +172,11 @@ ngx_int_t ngx_http_llmbroker_qwen_embed(ngx_http_llmbroker_exchange_t *ex);
 ngx_int_t ngx_http_llmbroker_qwen_embedded(ngx_http_llmbroker_exchange_t *ex,
     ngx_http_llmbroker_json_t *root);
 
+/* ngx_http_llmbroker_params_get() of b->params[i] */
+ngx_int_t ngx_http_llmbroker_qwen_param(ngx_http_llmbroker_qwen_build_t *b,
+    ngx_uint_t i, ngx_http_llmbroker_json_type_e type,
+    ngx_http_llmbroker_json_t **v);
+
 /* Decides whether the request is multimodal and checks its messages. */
 ngx_int_t ngx_http_llmbroker_qwen_check_messages(
     ngx_http_llmbroker_qwen_build_t *b);
@@ -162,8 +200,23 @@ void ngx_http_llmbroker_qwen_write_content(ngx_http_llmbroker_qwen_build_t *b,
 /* gathers b->functions and decides on the choice among them */
 ngx_int_t ngx_http_llmbroker_qwen_tools(ngx_http_llmbroker_qwen_build_t *b);
 
-/* the members tools and tool_choice */
+/* the members tools and tool_choice, of parameters */
 void ngx_http_llmbroker_qwen_write_tools(ngx_http_llmbroker_qwen_build_t *b);
+
+/*
+ * A request beyond what b->w writes: bytes, which are referred to when they
+ * are many; a member of parameters behind another one; the same by the same
+ * name, nothing for what is absent or null.
+ */
+void ngx_http_llmbroker_qwen_put(ngx_http_llmbroker_qwen_build_t *b,
+    const void *p, size_t len);
+void ngx_http_llmbroker_qwen_member(ngx_http_llmbroker_qwen_build_t *b,
+    const char *name, ngx_str_t *raw);
+void ngx_http_llmbroker_qwen_same(ngx_http_llmbroker_qwen_build_t *b,
+    ngx_uint_t i);
+
+#define ngx_http_llmbroker_qwen_put_lit(b, text)                             \
+    ngx_http_llmbroker_qwen_put(b, text, sizeof(text) - 1)
 
 /* a member of an object by the same name; nothing for what is null */
 void ngx_http_llmbroker_qwen_write_raw(ngx_http_llmbroker_json_writer_t *w,

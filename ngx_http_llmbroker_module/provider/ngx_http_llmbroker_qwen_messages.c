@@ -22,6 +22,10 @@ static ngx_int_t ngx_http_llmbroker_qwen_check_calls(
     ngx_http_llmbroker_json_t *message);
 static const char *ngx_http_llmbroker_qwen_role(
     ngx_http_llmbroker_json_t *message);
+static ngx_uint_t ngx_http_llmbroker_qwen_plain(
+    ngx_http_llmbroker_json_t *message);
+static ngx_int_t ngx_http_llmbroker_qwen_write_conversation(
+    ngx_http_llmbroker_qwen_build_t *b);
 static ngx_int_t ngx_http_llmbroker_qwen_write_message(
     ngx_http_llmbroker_qwen_build_t *b, ngx_uint_t i,
     ngx_http_llmbroker_json_t *message);
@@ -70,6 +74,16 @@ static const char  *ngx_http_llmbroker_qwen_roles[][2] = {
 };
 
 
+/* of messages that need nothing but their text, as they stand there */
+
+static const ngx_str_t  ngx_http_llmbroker_qwen_plain_roles[] = {
+    ngx_string("\"user\""),
+    ngx_string("\"assistant\""),
+    ngx_string("\"system\""),
+    ngx_null_string
+};
+
+
 ngx_int_t
 ngx_http_llmbroker_qwen_check_messages(ngx_http_llmbroker_qwen_build_t *b)
 {
@@ -85,7 +99,7 @@ ngx_http_llmbroker_qwen_check_messages(ngx_http_llmbroker_qwen_build_t *b)
         return NGX_OK;
     }
 
-    rc = ngx_http_llmbroker_params_get(b->ex, "messages",
+    rc = ngx_http_llmbroker_qwen_param(b, NGX_HTTP_LLMBROKER_QWEN_P_MESSAGES,
                                        NGX_HTTP_LLMBROKER_JSON_ARRAY, &v);
     if (rc != NGX_OK) {
         return rc;
@@ -97,12 +111,26 @@ ngx_http_llmbroker_qwen_check_messages(ngx_http_llmbroker_qwen_build_t *b)
     }
 
     v = v->child;
+    b->plain = 1;
 
     for (i = 0; v; v = v->next, i++) {
+
+        if (ngx_http_llmbroker_qwen_plain(v)) {
+            continue;
+        }
+
+        b->plain = 0;
+
         rc = ngx_http_llmbroker_qwen_check_message(b, i, v);
         if (rc != NGX_OK) {
             return rc;
         }
+    }
+
+    /* the parts that a multimodal model wants are made of each text */
+
+    if (b->media) {
+        b->plain = 0;
     }
 
     return NGX_OK;
@@ -227,8 +255,70 @@ ngx_http_llmbroker_qwen_role(ngx_http_llmbroker_json_t *message)
 }
 
 
+/* 1 for a message that DashScope reads as it is: a role and a text */
+
+static ngx_uint_t
+ngx_http_llmbroker_qwen_plain(ngx_http_llmbroker_json_t *message)
+{
+    const ngx_str_t            *name;
+    ngx_http_llmbroker_json_t  *role, *content;
+
+    if (message->type != NGX_HTTP_LLMBROKER_JSON_OBJECT || message->n != 2) {
+        return 0;
+    }
+
+    role = message->child;
+    content = role->next;
+
+    if (content->type != NGX_HTTP_LLMBROKER_JSON_STRING
+        || content->key.len != sizeof("content") - 1
+        || ngx_memcmp(content->key.data, "content", content->key.len) != 0
+        || role->key.len != sizeof("role") - 1
+        || ngx_memcmp(role->key.data, "role", role->key.len) != 0)
+    {
+        return 0;
+    }
+
+    for (name = ngx_http_llmbroker_qwen_plain_roles; name->len; name++) {
+
+        if (role->raw.len == name->len
+            && ngx_memcmp(role->raw.data, name->data, name->len) == 0)
+        {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
 ngx_int_t
 ngx_http_llmbroker_qwen_write_messages(ngx_http_llmbroker_qwen_build_t *b)
+{
+    ngx_int_t                   rc, done;
+    ngx_http_llmbroker_json_t  *v;
+
+    if (b->plain) {
+        v = b->params[NGX_HTTP_LLMBROKER_QWEN_P_MESSAGES];
+        ngx_http_llmbroker_qwen_put(b, v->raw.data, v->raw.len);
+        return NGX_OK;
+    }
+
+    ngx_http_llmbroker_json_write_start(&b->w, b->ex->body);
+    ngx_http_llmbroker_json_write_refer(&b->w);
+
+    ngx_http_llmbroker_json_open_array(&b->w);
+    rc = ngx_http_llmbroker_qwen_write_conversation(b);
+    ngx_http_llmbroker_json_close_array(&b->w);
+
+    done = ngx_http_llmbroker_json_write_end(&b->w);
+
+    return rc != NGX_OK ? rc : done;
+}
+
+
+static ngx_int_t
+ngx_http_llmbroker_qwen_write_conversation(ngx_http_llmbroker_qwen_build_t *b)
 {
     ngx_int_t                          rc;
     ngx_uint_t                         i;
@@ -236,9 +326,6 @@ ngx_http_llmbroker_qwen_write_messages(ngx_http_llmbroker_qwen_build_t *b)
     ngx_http_llmbroker_json_writer_t  *w;
 
     w = &b->w;
-
-    ngx_http_llmbroker_json_key(w, "messages");
-    ngx_http_llmbroker_json_open_array(w);
 
     if (b->ex->call == NGX_HTTP_LLMBROKER_COMPLETIONS) {
         rc = ngx_http_llmbroker_params_prompt_probs(b->ex, &v, &b->logprobs);
@@ -252,18 +339,23 @@ ngx_http_llmbroker_qwen_write_messages(ngx_http_llmbroker_qwen_build_t *b)
         ngx_http_llmbroker_qwen_write_content(b, v);
         ngx_http_llmbroker_json_close(w);
 
-    } else {
-        v = ngx_http_llmbroker_json_get(b->ex->request, "messages")->child;
-
-        for (i = 0; v; v = v->next, i++) {
-            rc = ngx_http_llmbroker_qwen_write_message(b, i, v);
-            if (rc != NGX_OK) {
-                return rc;
-            }
-        }
+        return NGX_OK;
     }
 
-    ngx_http_llmbroker_json_close_array(w);
+    v = b->params[NGX_HTTP_LLMBROKER_QWEN_P_MESSAGES]->child;
+
+    for (i = 0; v; v = v->next, i++) {
+
+        if (!b->media && ngx_http_llmbroker_qwen_plain(v)) {
+            ngx_http_llmbroker_json_raw(w, &v->raw);
+            continue;
+        }
+
+        rc = ngx_http_llmbroker_qwen_write_message(b, i, v);
+        if (rc != NGX_OK) {
+            return rc;
+        }
+    }
 
     return NGX_OK;
 }

@@ -23,6 +23,8 @@ static ngx_int_t ngx_http_llmbroker_qwen_headers(ngx_pool_t *pool,
     ngx_http_llmbroker_target_t *target);
 static ngx_int_t ngx_http_llmbroker_qwen_abilities(ngx_pool_t *pool,
     ngx_http_llmbroker_target_t *target);
+static ngx_int_t ngx_http_llmbroker_qwen_head(ngx_pool_t *pool,
+    ngx_http_llmbroker_target_t *target, ngx_str_t *head);
 static ngx_int_t ngx_http_llmbroker_qwen_media_path(ngx_pool_t *pool,
     ngx_http_llmbroker_target_t *target, ngx_str_t *path);
 static ngx_uint_t ngx_http_llmbroker_qwen_quiet(ngx_str_t *model);
@@ -59,8 +61,6 @@ ngx_int_t
 ngx_http_llmbroker_qwen_configure(ngx_pool_t *pool,
     ngx_http_llmbroker_target_t *target)
 {
-    ngx_int_t  rc;
-
     if (ngx_http_llmbroker_target_path(pool, target, NGX_HTTP_LLMBROKER_CHAT,
                                        NGX_HTTP_LLMBROKER_QWEN_SERVICES
                                        "text-generation/generation")
@@ -75,17 +75,13 @@ ngx_http_llmbroker_qwen_configure(ngx_pool_t *pool,
                                           NGX_HTTP_LLMBROKER_QWEN_EMBED)
            != NGX_OK
         || ngx_http_llmbroker_qwen_models(pool, target) != NGX_OK
-        || ngx_http_llmbroker_qwen_headers(pool, target) != NGX_OK)
+        || ngx_http_llmbroker_qwen_headers(pool, target) != NGX_OK
+        || ngx_http_llmbroker_target_model(pool, target) != NGX_OK)
     {
         return NGX_ERROR;
     }
 
-    rc = ngx_http_llmbroker_qwen_abilities(pool, target);
-    if (rc != NGX_OK) {
-        return rc;
-    }
-
-    return ngx_http_llmbroker_target_model(pool, target);
+    return ngx_http_llmbroker_qwen_abilities(pool, target);
 }
 
 
@@ -158,8 +154,9 @@ ngx_http_llmbroker_qwen_abilities(ngx_pool_t *pool,
 
     target->abilities = model;
 
-    if (ngx_http_llmbroker_qwen_media_path(pool, target, &model->media_path)
-        != NGX_OK)
+    if (ngx_http_llmbroker_qwen_head(pool, target, &model->head) != NGX_OK
+        || ngx_http_llmbroker_qwen_media_path(pool, target, &model->media_path)
+           != NGX_OK)
     {
         return NGX_ERROR;
     }
@@ -188,6 +185,25 @@ ngx_http_llmbroker_qwen_abilities(ngx_pool_t *pool,
 
     model->media = ngx_http_llmbroker_json_true(v);
     model->text_only = !model->media;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_llmbroker_qwen_head(ngx_pool_t *pool,
+    ngx_http_llmbroker_target_t *target, ngx_str_t *head)
+{
+    head->len = sizeof("{\"model\":\"\",\"input\":{\"messages\":") - 1
+                + target->inner_model.len;
+
+    head->data = ngx_pnalloc(pool, head->len);
+    if (head->data == NULL) {
+        return NGX_ERROR;
+    }
+
+    (void) ngx_sprintf(head->data, "{\"model\":\"%V\",\"input\":"
+                       "{\"messages\":", &target->inner_model);
 
     return NGX_OK;
 }

@@ -19,6 +19,9 @@
 #define NGX_HTTP_LLMBROKER_QWEN_CHOICES  4
 #define NGX_HTTP_LLMBROKER_QWEN_PROBS    5
 
+/* the longest name of a parameter, with what is around it: bytes */
+#define NGX_HTTP_LLMBROKER_QWEN_MEMBER   32
+
 
 static ngx_int_t ngx_http_llmbroker_qwen_check(
     ngx_http_llmbroker_qwen_build_t *b);
@@ -29,26 +32,34 @@ static ngx_int_t ngx_http_llmbroker_qwen_write(
 static ngx_int_t ngx_http_llmbroker_qwen_write_parameters(
     ngx_http_llmbroker_qwen_build_t *b);
 static ngx_int_t ngx_http_llmbroker_qwen_write_sampling(
-    ngx_http_llmbroker_exchange_t *ex, ngx_http_llmbroker_json_writer_t *w);
+    ngx_http_llmbroker_qwen_build_t *b);
 static ngx_int_t ngx_http_llmbroker_qwen_write_logprobs(
     ngx_http_llmbroker_qwen_build_t *b);
 static ngx_int_t ngx_http_llmbroker_qwen_write_probs(
-    ngx_http_llmbroker_qwen_build_t *b, const char *param, ngx_int_t n);
+    ngx_http_llmbroker_qwen_build_t *b, ngx_int_t n);
 static ngx_int_t ngx_http_llmbroker_qwen_write_search(
-    ngx_http_llmbroker_exchange_t *ex, ngx_http_llmbroker_json_writer_t *w);
+    ngx_http_llmbroker_qwen_build_t *b);
 static ngx_int_t ngx_http_llmbroker_qwen_write_thinking(
-    ngx_http_llmbroker_exchange_t *ex, ngx_http_llmbroker_json_writer_t *w);
+    ngx_http_llmbroker_qwen_build_t *b);
+static ngx_int_t ngx_http_llmbroker_qwen_write_effort(
+    ngx_http_llmbroker_qwen_build_t *b, ngx_http_llmbroker_json_t *effort);
+static void ngx_http_llmbroker_qwen_number(ngx_http_llmbroker_qwen_build_t *b,
+    const char *name, ngx_int_t n);
 
 
 static const ngx_http_llmbroker_rule_t  ngx_http_llmbroker_qwen_rules[] = {
+
+    /* ngx_http_llmbroker_qwen_param_e, the frequent ones first */
+
     { ngx_string("model"), NGX_HTTP_LLMBROKER_USE },
     { ngx_string("messages"), NGX_HTTP_LLMBROKER_USE_CHAT },
-    { ngx_string("max_tokens"), NGX_HTTP_LLMBROKER_USE },
-    { ngx_string("max_completion_tokens"), NGX_HTTP_LLMBROKER_USE_CHAT },
     { ngx_string("stream"), NGX_HTTP_LLMBROKER_USE },
-    { ngx_string("stream_options"), NGX_HTTP_LLMBROKER_USE },
+    { ngx_string("max_tokens"), NGX_HTTP_LLMBROKER_USE },
     { ngx_string("temperature"), NGX_HTTP_LLMBROKER_USE },
     { ngx_string("top_p"), NGX_HTTP_LLMBROKER_USE },
+
+    /* OpenAI's, or the client already knows them by DashScope's name */
+
     { ngx_string("top_k"), NGX_HTTP_LLMBROKER_USE },
     { ngx_string("n"), NGX_HTTP_LLMBROKER_USE },
     { ngx_string("seed"), NGX_HTTP_LLMBROKER_USE },
@@ -56,32 +67,39 @@ static const ngx_http_llmbroker_rule_t  ngx_http_llmbroker_qwen_rules[] = {
     { ngx_string("presence_penalty"), NGX_HTTP_LLMBROKER_USE },
     { ngx_string("frequency_penalty"), NGX_HTTP_LLMBROKER_USE },
     { ngx_string("repetition_penalty"), NGX_HTTP_LLMBROKER_USE },
-    { ngx_string("enable_search"), NGX_HTTP_LLMBROKER_USE },
-    { ngx_string("search_options"), NGX_HTTP_LLMBROKER_USE },
-    { ngx_string("enable_thinking"), NGX_HTTP_LLMBROKER_USE },
-    { ngx_string("thinking_budget"), NGX_HTTP_LLMBROKER_USE },
-    { ngx_string("tools"), NGX_HTTP_LLMBROKER_USE_CHAT },
-    { ngx_string("tool_choice"), NGX_HTTP_LLMBROKER_USE_CHAT },
-    { ngx_string("parallel_tool_calls"), NGX_HTTP_LLMBROKER_USE_CHAT },
     { ngx_string("response_format"), NGX_HTTP_LLMBROKER_USE_CHAT },
-    { ngx_string("reasoning_effort"), NGX_HTTP_LLMBROKER_USE_CHAT },
-    { ngx_string("modalities"), NGX_HTTP_LLMBROKER_USE_CHAT },
-    { ngx_string("functions"), NGX_HTTP_LLMBROKER_USE_CHAT },
-    { ngx_string("function_call"), NGX_HTTP_LLMBROKER_USE_CHAT },
-    { ngx_string("top_logprobs"), NGX_HTTP_LLMBROKER_USE_CHAT },
-    { ngx_string("web_search_options"), NGX_HTTP_LLMBROKER_USE_CHAT },
-    { ngx_string("prompt"), NGX_HTTP_LLMBROKER_USE_COMPLETIONS },
-    { ngx_string("suffix"), NGX_HTTP_LLMBROKER_USE_COMPLETIONS },
-    { ngx_string("echo"), NGX_HTTP_LLMBROKER_USE_COMPLETIONS },
-    { ngx_string("best_of"), NGX_HTTP_LLMBROKER_USE_COMPLETIONS },
-    { ngx_string("logprobs"), NGX_HTTP_LLMBROKER_USE },
     { ngx_string("preserve_thinking"), NGX_HTTP_LLMBROKER_USE },
     { ngx_string("translation_options"), NGX_HTTP_LLMBROKER_USE },
     { ngx_string("vl_high_resolution_images"), NGX_HTTP_LLMBROKER_USE },
     { ngx_string("asr_options"), NGX_HTTP_LLMBROKER_USE },
     { ngx_string("ocr_options"), NGX_HTTP_LLMBROKER_USE },
 
+    { ngx_string("logprobs"), NGX_HTTP_LLMBROKER_USE },
+    { ngx_string("top_logprobs"), NGX_HTTP_LLMBROKER_USE_CHAT },
+    { ngx_string("web_search_options"), NGX_HTTP_LLMBROKER_USE_CHAT },
+    { ngx_string("enable_search"), NGX_HTTP_LLMBROKER_USE },
+    { ngx_string("search_options"), NGX_HTTP_LLMBROKER_USE },
+    { ngx_string("reasoning_effort"), NGX_HTTP_LLMBROKER_USE_CHAT },
+    { ngx_string("enable_thinking"), NGX_HTTP_LLMBROKER_USE },
+    { ngx_string("thinking_budget"), NGX_HTTP_LLMBROKER_USE },
+    { ngx_string("modalities"), NGX_HTTP_LLMBROKER_USE_CHAT },
+    { ngx_string("tools"), NGX_HTTP_LLMBROKER_USE_CHAT },
+    { ngx_string("functions"), NGX_HTTP_LLMBROKER_USE_CHAT },
+    { ngx_string("parallel_tool_calls"), NGX_HTTP_LLMBROKER_USE_CHAT },
+
+    /* looked up by their names */
+
+    { ngx_string("max_completion_tokens"), NGX_HTTP_LLMBROKER_USE_CHAT },
+    { ngx_string("stream_options"), NGX_HTTP_LLMBROKER_USE },
+    { ngx_string("tool_choice"), NGX_HTTP_LLMBROKER_USE_CHAT },
+    { ngx_string("function_call"), NGX_HTTP_LLMBROKER_USE_CHAT },
+    { ngx_string("prompt"), NGX_HTTP_LLMBROKER_USE_COMPLETIONS },
+    { ngx_string("suffix"), NGX_HTTP_LLMBROKER_USE_COMPLETIONS },
+    { ngx_string("echo"), NGX_HTTP_LLMBROKER_USE_COMPLETIONS },
+    { ngx_string("best_of"), NGX_HTTP_LLMBROKER_USE_COMPLETIONS },
+
     /* the gateway's own business */
+
     { ngx_string("result_format"), NGX_HTTP_LLMBROKER_USE },
     { ngx_string("incremental_output"), NGX_HTTP_LLMBROKER_USE },
 
@@ -91,30 +109,13 @@ static const ngx_http_llmbroker_rule_t  ngx_http_llmbroker_qwen_rules[] = {
 };
 
 
-/* parameters that are OpenAI's or the client already knows by their name */
-
-static const char  *ngx_http_llmbroker_qwen_parameters[] = {
-    "top_k",
-    "n",
-    "seed",
-    "stop",
-    "presence_penalty",
-    "frequency_penalty",
-    "repetition_penalty",
-    "response_format",
-    "preserve_thinking",
-    "translation_options",
-    "vl_high_resolution_images",
-    "asr_options",
-    "ocr_options",
-    NULL
-};
-
-
 ngx_int_t
 ngx_http_llmbroker_qwen_build(ngx_http_llmbroker_exchange_t *ex)
 {
-    ngx_int_t                               rc, done;
+    ngx_int_t                               rc;
+    ngx_http_llmbroker_json_t              *params[
+                                       sizeof(ngx_http_llmbroker_qwen_rules)
+                                       / sizeof(ngx_http_llmbroker_rule_t)];
     ngx_http_llmbroker_qwen_build_t         b;
     const ngx_http_llmbroker_qwen_model_t  *model;
 
@@ -122,17 +123,12 @@ ngx_http_llmbroker_qwen_build(ngx_http_llmbroker_exchange_t *ex)
         return ngx_http_llmbroker_qwen_embed(ex);
     }
 
-    ngx_memzero(&b, sizeof(ngx_http_llmbroker_qwen_build_t));
+    ngx_memzero(params, sizeof(params));
+    ngx_memzero(&b, offsetof(ngx_http_llmbroker_qwen_build_t, w));
 
     b.ex = ex;
+    b.params = params;
     b.logprobs = -1;
-
-    if (ngx_array_init(&b.functions, ex->pool, 4,
-                       sizeof(ngx_http_llmbroker_qwen_function_t))
-        != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
 
     rc = ngx_http_llmbroker_qwen_check(&b);
     if (rc != NGX_OK) {
@@ -144,14 +140,12 @@ ngx_http_llmbroker_qwen_build(ngx_http_llmbroker_exchange_t *ex)
         ex->path = model->media_path;
     }
 
-    ngx_http_llmbroker_json_write_start(&b.w, ex->body);
-    ngx_http_llmbroker_json_write_refer(&b.w);
-
     rc = ngx_http_llmbroker_qwen_write(&b);
+    if (rc != NGX_OK) {
+        return rc;
+    }
 
-    done = ngx_http_llmbroker_json_write_end(&b.w);
-
-    return rc != NGX_OK ? rc : done;
+    return b.failed ? NGX_ERROR : NGX_OK;
 }
 
 
@@ -164,13 +158,14 @@ ngx_http_llmbroker_qwen_check(ngx_http_llmbroker_qwen_build_t *b)
 
     ex = b->ex;
 
-    rc = ngx_http_llmbroker_params_check(ex, ex->request,
-                                         ngx_http_llmbroker_qwen_rules);
+    rc = ngx_http_llmbroker_params_sort(ex, ex->request,
+                                        ngx_http_llmbroker_qwen_rules,
+                                        b->params);
     if (rc != NGX_OK) {
         return rc;
     }
 
-    v = ngx_http_llmbroker_json_get(ex->request, "modalities");
+    v = b->params[NGX_HTTP_LLMBROKER_QWEN_P_MODALITIES];
 
     for (v = v ? v->child : NULL; v; v = v->next) {
 
@@ -203,7 +198,7 @@ ngx_http_llmbroker_qwen_check_n(ngx_http_llmbroker_qwen_build_t *b)
     ngx_int_t                   rc, n;
     ngx_http_llmbroker_json_t  *v;
 
-    rc = ngx_http_llmbroker_params_get(b->ex, "n",
+    rc = ngx_http_llmbroker_qwen_param(b, NGX_HTTP_LLMBROKER_QWEN_P_N,
                                        NGX_HTTP_LLMBROKER_JSON_NUMBER, &v);
     if (rc != NGX_OK || v == NULL) {
         return rc;
@@ -231,40 +226,27 @@ ngx_http_llmbroker_qwen_check_n(ngx_http_llmbroker_qwen_build_t *b)
 static ngx_int_t
 ngx_http_llmbroker_qwen_write(ngx_http_llmbroker_qwen_build_t *b)
 {
-    ngx_int_t                          rc;
-    ngx_str_t                          model;
-    ngx_http_llmbroker_json_writer_t  *w;
+    ngx_int_t                               rc;
+    const ngx_http_llmbroker_qwen_model_t  *model;
 
-    w = &b->w;
-    model = b->ex->target->inner_model;
+    model = b->ex->target->abilities;
 
-    ngx_http_llmbroker_json_open(w);
-
-    ngx_http_llmbroker_json_key(w, "model");
-    ngx_http_llmbroker_json_open_string(w);
-    ngx_http_llmbroker_json_inner_piece(w, &model);
-    ngx_http_llmbroker_json_close_string(w);
-
-    ngx_http_llmbroker_json_key(w, "input");
-    ngx_http_llmbroker_json_open(w);
+    ngx_http_llmbroker_qwen_put(b, model->head.data, model->head.len);
 
     rc = ngx_http_llmbroker_qwen_write_messages(b);
     if (rc != NGX_OK) {
         return rc;
     }
 
-    ngx_http_llmbroker_json_close(w);
-
-    ngx_http_llmbroker_json_key(w, "parameters");
-    ngx_http_llmbroker_json_open(w);
+    ngx_http_llmbroker_qwen_put_lit(b, "},\"parameters\":{"
+                                "\"result_format\":\"message\"");
 
     rc = ngx_http_llmbroker_qwen_write_parameters(b);
     if (rc != NGX_OK) {
         return rc;
     }
 
-    ngx_http_llmbroker_json_close(w);
-    ngx_http_llmbroker_json_close(w);
+    ngx_http_llmbroker_qwen_put_lit(b, "}}");
 
     return NGX_OK;
 }
@@ -273,41 +255,34 @@ ngx_http_llmbroker_qwen_write(ngx_http_llmbroker_qwen_build_t *b)
 static ngx_int_t
 ngx_http_llmbroker_qwen_write_parameters(ngx_http_llmbroker_qwen_build_t *b)
 {
-    ngx_int_t                          rc, max;
-    const char                       **name;
-    ngx_http_llmbroker_exchange_t     *ex;
-    ngx_http_llmbroker_json_writer_t  *w;
-
-    ex = b->ex;
-    w = &b->w;
-
-    ngx_http_llmbroker_json_key(w, "result_format");
-    ngx_http_llmbroker_json_text(w, "message");
+    ngx_int_t   rc, max;
+    ngx_uint_t  i;
 
     /* N4 */
 
-    if (ex->stream) {
-        ngx_http_llmbroker_json_key(w, "incremental_output");
-        ngx_http_llmbroker_json_bool(w, 1);
+    if (b->ex->stream) {
+        ngx_http_llmbroker_qwen_put_lit(b, ",\"incremental_output\":true");
     }
 
-    rc = ngx_http_llmbroker_params_max_tokens(ex, &max);
+    rc = ngx_http_llmbroker_params_max_tokens(b->ex, &max);
     if (rc != NGX_OK) {
         return rc;
     }
 
     if (max != -1) {
-        ngx_http_llmbroker_json_key(w, "max_tokens");
-        ngx_http_llmbroker_json_number(w, max);
+        ngx_http_llmbroker_qwen_number(b, "max_tokens", max);
     }
 
-    rc = ngx_http_llmbroker_qwen_write_sampling(ex, w);
+    rc = ngx_http_llmbroker_qwen_write_sampling(b);
     if (rc != NGX_OK) {
         return rc;
     }
 
-    for (name = ngx_http_llmbroker_qwen_parameters; *name; name++) {
-        ngx_http_llmbroker_qwen_write_raw(w, ex->request, *name);
+    for (i = NGX_HTTP_LLMBROKER_QWEN_P_TOP_K;
+         i <= NGX_HTTP_LLMBROKER_QWEN_P_OCR;
+         i++)
+    {
+        ngx_http_llmbroker_qwen_same(b, i);
     }
 
     rc = ngx_http_llmbroker_qwen_write_logprobs(b);
@@ -315,12 +290,12 @@ ngx_http_llmbroker_qwen_write_parameters(ngx_http_llmbroker_qwen_build_t *b)
         return rc;
     }
 
-    rc = ngx_http_llmbroker_qwen_write_search(ex, w);
+    rc = ngx_http_llmbroker_qwen_write_search(b);
     if (rc != NGX_OK) {
         return rc;
     }
 
-    rc = ngx_http_llmbroker_qwen_write_thinking(ex, w);
+    rc = ngx_http_llmbroker_qwen_write_thinking(b);
     if (rc != NGX_OK) {
         return rc;
     }
@@ -334,48 +309,47 @@ ngx_http_llmbroker_qwen_write_parameters(ngx_http_llmbroker_qwen_build_t *b)
 /* C7: the ends of OpenAI's ranges are outside of DashScope's */
 
 static ngx_int_t
-ngx_http_llmbroker_qwen_write_sampling(ngx_http_llmbroker_exchange_t *ex,
-    ngx_http_llmbroker_json_writer_t *w)
+ngx_http_llmbroker_qwen_write_sampling(ngx_http_llmbroker_qwen_build_t *b)
 {
     double                      d;
     ngx_int_t                   rc;
     ngx_str_t                   edge;
     ngx_http_llmbroker_json_t  *v;
 
-    rc = ngx_http_llmbroker_params_get(ex, "temperature",
+    rc = ngx_http_llmbroker_qwen_param(b,
+                                       NGX_HTTP_LLMBROKER_QWEN_P_TEMPERATURE,
                                        NGX_HTTP_LLMBROKER_JSON_NUMBER, &v);
     if (rc != NGX_OK) {
         return rc;
     }
 
     if (v) {
-        rc = ngx_http_llmbroker_params_double(ex, v, &d);
+        rc = ngx_http_llmbroker_params_double(b->ex, v, &d);
         if (rc != NGX_OK) {
             return rc;
         }
 
         ngx_str_set(&edge, "1.99");
 
-        ngx_http_llmbroker_json_key(w, "temperature");
-        ngx_http_llmbroker_json_raw(w, d >= 2 ? &edge : &v->raw);
+        ngx_http_llmbroker_qwen_member(b, "temperature",
+                                       d >= 2 ? &edge : &v->raw);
     }
 
-    rc = ngx_http_llmbroker_params_get(ex, "top_p",
+    rc = ngx_http_llmbroker_qwen_param(b, NGX_HTTP_LLMBROKER_QWEN_P_TOP_P,
                                        NGX_HTTP_LLMBROKER_JSON_NUMBER, &v);
     if (rc != NGX_OK) {
         return rc;
     }
 
     if (v) {
-        rc = ngx_http_llmbroker_params_double(ex, v, &d);
+        rc = ngx_http_llmbroker_params_double(b->ex, v, &d);
         if (rc != NGX_OK) {
             return rc;
         }
 
         ngx_str_set(&edge, "0.000001");
 
-        ngx_http_llmbroker_json_key(w, "top_p");
-        ngx_http_llmbroker_json_raw(w, d == 0 ? &edge : &v->raw);
+        ngx_http_llmbroker_qwen_member(b, "top_p", d == 0 ? &edge : &v->raw);
     }
 
     return NGX_OK;
@@ -387,61 +361,61 @@ ngx_http_llmbroker_qwen_write_sampling(ngx_http_llmbroker_exchange_t *ex,
 static ngx_int_t
 ngx_http_llmbroker_qwen_write_logprobs(ngx_http_llmbroker_qwen_build_t *b)
 {
-    ngx_int_t                       rc;
-    ngx_http_llmbroker_json_t      *v;
-    ngx_http_llmbroker_exchange_t  *ex;
+    ngx_int_t                   rc;
+    ngx_http_llmbroker_json_t  *v;
 
-    ex = b->ex;
-
-    if (ex->call != NGX_HTTP_LLMBROKER_CHAT) {
+    if (b->ex->call != NGX_HTTP_LLMBROKER_CHAT) {
 
         if (b->logprobs == -1) {
             return NGX_OK;
         }
 
-        ngx_http_llmbroker_json_key(&b->w, "logprobs");
-        ngx_http_llmbroker_json_bool(&b->w, 1);
+        ngx_http_llmbroker_qwen_put_lit(b, ",\"logprobs\":true");
 
-        return b->logprobs ? ngx_http_llmbroker_qwen_write_probs(b, "logprobs",
+        return b->logprobs ? ngx_http_llmbroker_qwen_write_probs(b,
                                                                  b->logprobs)
                            : NGX_OK;
     }
 
-    rc = ngx_http_llmbroker_params_get(ex, "logprobs",
+    rc = ngx_http_llmbroker_qwen_param(b, NGX_HTTP_LLMBROKER_QWEN_P_LOGPROBS,
                                        NGX_HTTP_LLMBROKER_JSON_BOOL, &v);
     if (rc != NGX_OK) {
         return rc;
     }
 
-    ngx_http_llmbroker_qwen_write_raw(&b->w, ex->request, "logprobs");
+    ngx_http_llmbroker_qwen_same(b, NGX_HTTP_LLMBROKER_QWEN_P_LOGPROBS);
 
-    rc = ngx_http_llmbroker_params_get(ex, "top_logprobs",
+    rc = ngx_http_llmbroker_qwen_param(b,
+                                       NGX_HTTP_LLMBROKER_QWEN_P_TOP_LOGPROBS,
                                        NGX_HTTP_LLMBROKER_JSON_NUMBER, &v);
     if (rc != NGX_OK || v == NULL) {
         return rc;
     }
 
-    return ngx_http_llmbroker_qwen_write_probs(b, "top_logprobs",
+    return ngx_http_llmbroker_qwen_write_probs(b,
                                             ngx_http_llmbroker_json_int(v, 0));
 }
 
 
 static ngx_int_t
 ngx_http_llmbroker_qwen_write_probs(ngx_http_llmbroker_qwen_build_t *b,
-    const char *param, ngx_int_t n)
+    ngx_int_t n)
 {
     ngx_str_t  name;
 
-    ngx_http_llmbroker_json_key(&b->w, "top_logprobs");
-    ngx_http_llmbroker_json_number(&b->w,
+    ngx_http_llmbroker_qwen_number(b, "top_logprobs",
                                    ngx_min(n, NGX_HTTP_LLMBROKER_QWEN_PROBS));
 
     if (n <= NGX_HTTP_LLMBROKER_QWEN_PROBS) {
         return NGX_OK;
     }
 
-    name.data = (u_char *) param;
-    name.len = ngx_strlen(param);
+    if (b->ex->call == NGX_HTTP_LLMBROKER_CHAT) {
+        ngx_str_set(&name, "top_logprobs");
+
+    } else {
+        ngx_str_set(&name, "logprobs");
+    }
 
     return ngx_http_llmbroker_dropped(b->ex, &name);
 }
@@ -450,8 +424,7 @@ ngx_http_llmbroker_qwen_write_probs(ngx_http_llmbroker_qwen_build_t *b,
 /* R14: the search is DashScope's, which does not ask where the user is */
 
 static ngx_int_t
-ngx_http_llmbroker_qwen_write_search(ngx_http_llmbroker_exchange_t *ex,
-    ngx_http_llmbroker_json_writer_t *w)
+ngx_http_llmbroker_qwen_write_search(ngx_http_llmbroker_qwen_build_t *b)
 {
     ngx_int_t                   rc;
     ngx_str_t                   name;
@@ -460,35 +433,29 @@ ngx_http_llmbroker_qwen_write_search(ngx_http_llmbroker_exchange_t *ex,
 
     options = NULL;
 
-    if (ex->call == NGX_HTTP_LLMBROKER_CHAT) {
-        rc = ngx_http_llmbroker_params_get(ex, "web_search_options",
-                                           NGX_HTTP_LLMBROKER_JSON_OBJECT,
-                                           &options);
+    if (b->ex->call == NGX_HTTP_LLMBROKER_CHAT) {
+        rc = ngx_http_llmbroker_qwen_param(b,
+                                         NGX_HTTP_LLMBROKER_QWEN_P_WEB_SEARCH,
+                                         NGX_HTTP_LLMBROKER_JSON_OBJECT,
+                                         &options);
         if (rc != NGX_OK) {
             return rc;
         }
     }
 
-    if (options && ngx_http_llmbroker_json_get(ex->request, "enable_search")
-                   == NULL)
-    {
-        ngx_http_llmbroker_json_key(w, "enable_search");
-        ngx_http_llmbroker_json_bool(w, 1);
+    if (options && b->params[NGX_HTTP_LLMBROKER_QWEN_P_SEARCH] == NULL) {
+        ngx_http_llmbroker_qwen_put_lit(b, ",\"enable_search\":true");
     }
 
-    ngx_http_llmbroker_qwen_write_raw(w, ex->request, "enable_search");
+    ngx_http_llmbroker_qwen_same(b, NGX_HTTP_LLMBROKER_QWEN_P_SEARCH);
 
-    if (options && ngx_http_llmbroker_json_get(ex->request, "search_options")
-                   == NULL)
+    if (options && b->params[NGX_HTTP_LLMBROKER_QWEN_P_SEARCH_OPTIONS] == NULL)
     {
-        ngx_http_llmbroker_json_key(w, "search_options");
-        ngx_http_llmbroker_json_open(w);
-        ngx_http_llmbroker_json_key(w, "enable_source");
-        ngx_http_llmbroker_json_bool(w, 1);
-        ngx_http_llmbroker_json_close(w);
+        ngx_http_llmbroker_qwen_put_lit(b, ",\"search_options\":"
+                                    "{\"enable_source\":true}");
     }
 
-    ngx_http_llmbroker_qwen_write_raw(w, ex->request, "search_options");
+    ngx_http_llmbroker_qwen_same(b, NGX_HTTP_LLMBROKER_QWEN_P_SEARCH_OPTIONS);
 
     for (v = options ? options->child : NULL; v; v = v->next) {
         name.data = buf;
@@ -497,7 +464,7 @@ ngx_http_llmbroker_qwen_write_search(ngx_http_llmbroker_exchange_t *ex,
                    - buf;
 
         if (v->type != NGX_HTTP_LLMBROKER_JSON_NULL
-            && ngx_http_llmbroker_dropped(ex, &name) != NGX_OK)
+            && ngx_http_llmbroker_dropped(b->ex, &name) != NGX_OK)
         {
             return NGX_ERROR;
         }
@@ -508,19 +475,18 @@ ngx_http_llmbroker_qwen_write_search(ngx_http_llmbroker_exchange_t *ex,
 
 
 static ngx_int_t
-ngx_http_llmbroker_qwen_write_thinking(ngx_http_llmbroker_exchange_t *ex,
-    ngx_http_llmbroker_json_writer_t *w)
+ngx_http_llmbroker_qwen_write_thinking(ngx_http_llmbroker_qwen_build_t *b)
 {
-    ngx_int_t                               rc, budget;
+    ngx_int_t                               rc;
     ngx_str_t                               name;
-    ngx_http_llmbroker_json_t              *effort, *enable, *own;
+    ngx_http_llmbroker_json_t              *effort, *enable;
     const ngx_http_llmbroker_qwen_model_t  *model;
 
     effort = NULL;
-    model = ex->target->abilities;
+    model = b->ex->target->abilities;
 
-    if (ex->call == NGX_HTTP_LLMBROKER_CHAT) {
-        rc = ngx_http_llmbroker_params_get(ex, "reasoning_effort",
+    if (b->ex->call == NGX_HTTP_LLMBROKER_CHAT) {
+        rc = ngx_http_llmbroker_qwen_param(b, NGX_HTTP_LLMBROKER_QWEN_P_EFFORT,
                                            NGX_HTTP_LLMBROKER_JSON_STRING,
                                            &effort);
         if (rc != NGX_OK) {
@@ -528,62 +494,162 @@ ngx_http_llmbroker_qwen_write_thinking(ngx_http_llmbroker_exchange_t *ex,
         }
     }
 
-    enable = ngx_http_llmbroker_json_get_type(ex->request, "enable_thinking",
-                                              NGX_HTTP_LLMBROKER_JSON_BOOL);
+    enable = b->params[NGX_HTTP_LLMBROKER_QWEN_P_THINKING];
 
-    if (enable || effort == NULL) {
-        ngx_http_llmbroker_qwen_write_raw(w, ex->request, "enable_thinking");
-
-        /* C1 */
-
-        if (enable == NULL && model->quiet && !ex->stream) {
-            ngx_http_llmbroker_json_key(w, "enable_thinking");
-            ngx_http_llmbroker_json_bool(w, 0);
-        }
-
-        ngx_http_llmbroker_qwen_write_raw(w, ex->request, "thinking_budget");
-
-        if (effort) {
-            ngx_str_set(&name, "reasoning_effort");
-            return ngx_http_llmbroker_dropped(ex, &name);
-        }
-
-        return NGX_OK;
+    if (enable && enable->type != NGX_HTTP_LLMBROKER_JSON_BOOL) {
+        enable = NULL;
     }
 
-    ngx_http_llmbroker_json_key(w, "enable_thinking");
+    if (effort && enable == NULL) {
+        return ngx_http_llmbroker_qwen_write_effort(b, effort);
+    }
 
-    own = ngx_http_llmbroker_json_get(ex->request, "thinking_budget");
+    ngx_http_llmbroker_qwen_same(b, NGX_HTTP_LLMBROKER_QWEN_P_THINKING);
+
+    /* C1 */
+
+    if (enable == NULL && model->quiet && !b->ex->stream) {
+        ngx_http_llmbroker_qwen_put_lit(b, ",\"enable_thinking\":false");
+    }
+
+    ngx_http_llmbroker_qwen_same(b, NGX_HTTP_LLMBROKER_QWEN_P_BUDGET);
+
+    if (effort) {
+        ngx_str_set(&name, "reasoning_effort");
+        return ngx_http_llmbroker_dropped(b->ex, &name);
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_llmbroker_qwen_write_effort(ngx_http_llmbroker_qwen_build_t *b,
+    ngx_http_llmbroker_json_t *effort)
+{
+    ngx_int_t                   budget;
+    ngx_http_llmbroker_json_t  *own;
+
+    own = b->params[NGX_HTTP_LLMBROKER_QWEN_P_BUDGET];
 
     if (own && own->type == NGX_HTTP_LLMBROKER_JSON_NULL) {
         own = NULL;
     }
 
     if (ngx_http_llmbroker_json_is(effort, "none")) {
-        ngx_http_llmbroker_json_bool(w, 0);
-        return own ? ngx_http_llmbroker_dropped(ex, &own->key) : NGX_OK;
+        ngx_http_llmbroker_qwen_put_lit(b, ",\"enable_thinking\":false");
+        return own ? ngx_http_llmbroker_dropped(b->ex, &own->key) : NGX_OK;
     }
 
-    ngx_http_llmbroker_json_bool(w, 1);
+    ngx_http_llmbroker_qwen_put_lit(b, ",\"enable_thinking\":true");
 
     budget = ngx_http_llmbroker_params_budget(effort);
 
     if (budget == -1) {
-        return ngx_http_llmbroker_fault(ex, 400, "invalid_value",
+        return ngx_http_llmbroker_fault(b->ex, 400, "invalid_value",
                                "reasoning_effort",
                                "The value of the parameter is unknown.");
     }
 
-    ngx_http_llmbroker_json_key(w, "thinking_budget");
-
     if (own) {
-        ngx_http_llmbroker_json_raw(w, &own->raw);
+        ngx_http_llmbroker_qwen_same(b, NGX_HTTP_LLMBROKER_QWEN_P_BUDGET);
 
     } else {
-        ngx_http_llmbroker_json_number(w, budget);
+        ngx_http_llmbroker_qwen_number(b, "thinking_budget", budget);
     }
 
     return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_llmbroker_qwen_param(ngx_http_llmbroker_qwen_build_t *b,
+    ngx_uint_t i, ngx_http_llmbroker_json_type_e type,
+    ngx_http_llmbroker_json_t **v)
+{
+    *v = b->params[i];
+
+    if (*v == NULL || (*v)->type == type) {
+        return NGX_OK;
+    }
+
+    if ((*v)->type == NGX_HTTP_LLMBROKER_JSON_NULL) {
+        *v = NULL;
+        return NGX_OK;
+    }
+
+    return ngx_http_llmbroker_fault(b->ex, 400, "invalid_type",
+                     (const char *) ngx_http_llmbroker_qwen_rules[i].name.data,
+                     "The parameter has the wrong type.");
+}
+
+
+void
+ngx_http_llmbroker_qwen_same(ngx_http_llmbroker_qwen_build_t *b, ngx_uint_t i)
+{
+    ngx_http_llmbroker_json_t  *v;
+
+    v = b->params[i];
+
+    if (v && v->type != NGX_HTTP_LLMBROKER_JSON_NULL) {
+        ngx_http_llmbroker_qwen_member(b,
+                     (const char *) ngx_http_llmbroker_qwen_rules[i].name.data,
+                     &v->raw);
+    }
+}
+
+
+static void
+ngx_http_llmbroker_qwen_number(ngx_http_llmbroker_qwen_build_t *b,
+    const char *name, ngx_int_t n)
+{
+    ngx_str_t  raw;
+    u_char     buf[NGX_INT64_LEN];
+
+    raw.data = ngx_http_llmbroker_json_digits(buf + sizeof(buf), n);
+    raw.len = buf + sizeof(buf) - raw.data;
+
+    ngx_http_llmbroker_qwen_member(b, name, &raw);
+}
+
+
+void
+ngx_http_llmbroker_qwen_member(ngx_http_llmbroker_qwen_build_t *b,
+    const char *name, ngx_str_t *raw)
+{
+    u_char  *p, buf[NGX_HTTP_LLMBROKER_QWEN_MEMBER];
+
+    p = buf;
+
+    *p++ = ','; *p++ = '"';
+    p = ngx_cpymem(p, name, ngx_strlen(name));
+    *p++ = '"'; *p++ = ':';
+
+    ngx_http_llmbroker_qwen_put(b, buf, p - buf);
+    ngx_http_llmbroker_qwen_put(b, raw->data, raw->len);
+}
+
+
+void
+ngx_http_llmbroker_qwen_put(ngx_http_llmbroker_qwen_build_t *b, const void *p,
+    size_t len)
+{
+    ngx_int_t  rc;
+
+    if (b->failed) {
+        return;
+    }
+
+    if (len >= NGX_HTTP_LLMBROKER_JSON_WRITE_REFER) {
+        rc = ngx_http_llmbroker_out_refer(b->ex->body, (u_char *) p, len);
+
+    } else {
+        rc = ngx_http_llmbroker_out_copy(b->ex->body, p, len);
+    }
+
+    if (rc != NGX_OK) {
+        b->failed = 1;
+    }
 }
 
 

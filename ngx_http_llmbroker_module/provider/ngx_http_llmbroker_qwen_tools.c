@@ -49,7 +49,7 @@ ngx_http_llmbroker_qwen_tools(ngx_http_llmbroker_qwen_build_t *b)
         return NGX_OK;
     }
 
-    rc = ngx_http_llmbroker_params_get(b->ex, "tools",
+    rc = ngx_http_llmbroker_qwen_param(b, NGX_HTTP_LLMBROKER_QWEN_P_TOOLS,
                                        NGX_HTTP_LLMBROKER_JSON_ARRAY, &v);
     if (rc != NGX_OK) {
         return rc;
@@ -167,6 +167,14 @@ ngx_http_llmbroker_qwen_function(ngx_http_llmbroker_qwen_build_t *b,
                                "A tool has no name.");
     }
 
+    if (b->functions.elts == NULL
+        && ngx_array_init(&b->functions, b->ex->pool, 4,
+                          sizeof(ngx_http_llmbroker_qwen_function_t))
+           != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
     f = ngx_array_push(&b->functions);
     if (f == NULL) {
         return NGX_ERROR;
@@ -189,7 +197,7 @@ ngx_http_llmbroker_qwen_legacy(ngx_http_llmbroker_qwen_build_t *b)
     ngx_int_t                   rc;
     ngx_http_llmbroker_json_t  *v;
 
-    rc = ngx_http_llmbroker_params_get(b->ex, "functions",
+    rc = ngx_http_llmbroker_qwen_param(b, NGX_HTTP_LLMBROKER_QWEN_P_FUNCTIONS,
                                        NGX_HTTP_LLMBROKER_JSON_ARRAY, &v);
     if (rc != NGX_OK) {
         return rc;
@@ -415,7 +423,11 @@ ngx_http_llmbroker_qwen_write_tools(ngx_http_llmbroker_qwen_build_t *b)
     w = &b->w;
     f = b->functions.elts;
 
-    ngx_http_llmbroker_json_key(w, "tools");
+    ngx_http_llmbroker_qwen_put_lit(b, ",\"tools\":");
+
+    ngx_http_llmbroker_json_write_start(w, b->ex->body);
+    ngx_http_llmbroker_json_write_refer(w);
+
     ngx_http_llmbroker_json_open_array(w);
 
     for (i = 0; i < b->functions.nelts; i++) {
@@ -426,28 +438,23 @@ ngx_http_llmbroker_qwen_write_tools(ngx_http_llmbroker_qwen_build_t *b)
 
     ngx_http_llmbroker_json_close_array(w);
 
+    if (ngx_http_llmbroker_json_write_end(w) != NGX_OK) {
+        b->failed = 1;
+    }
+
     if (b->choice.len) {
-        ngx_http_llmbroker_json_key(w, "tool_choice");
-        ngx_http_llmbroker_json_raw(w, &b->choice);
+        ngx_http_llmbroker_qwen_member(b, "tool_choice", &b->choice);
 
     } else if (b->chosen.len) {
-        ngx_http_llmbroker_json_key(w, "tool_choice");
-        ngx_http_llmbroker_json_open(w);
-        ngx_http_llmbroker_json_key(w, "type");
-        ngx_http_llmbroker_json_text(w, "function");
-        ngx_http_llmbroker_json_key(w, "function");
-        ngx_http_llmbroker_json_open(w);
-        ngx_http_llmbroker_json_key(w, "name");
-        ngx_http_llmbroker_json_open_string(w);
-        ngx_http_llmbroker_json_inner_piece(w, &b->chosen);
-        ngx_http_llmbroker_json_close_string(w);
-        ngx_http_llmbroker_json_close(w);
-        ngx_http_llmbroker_json_close(w);
+        ngx_http_llmbroker_qwen_put_lit(b, ",\"tool_choice\":{\"type\":"
+                                    "\"function\",\"function\":"
+                                    "{\"name\":\"");
+        ngx_http_llmbroker_qwen_put(b, b->chosen.data, b->chosen.len);
+        ngx_http_llmbroker_qwen_put_lit(b, "\"}}");
     }
 
     if (!b->ex->legacy) {
-        ngx_http_llmbroker_qwen_write_raw(w, b->ex->request,
-                                          "parallel_tool_calls");
+        ngx_http_llmbroker_qwen_same(b, NGX_HTTP_LLMBROKER_QWEN_P_PARALLEL);
     }
 }
 

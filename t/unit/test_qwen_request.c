@@ -9,9 +9,14 @@
 
 
 #include "exchange.h"
+#include "provider/ngx_http_llmbroker_params.h"
 #include "provider/ngx_http_llmbroker_qwen.h"
 
 
+static void test_plain(void);
+static void test_long(void);
+static void test_ranges(void);
+static void test_decimals(void);
 static void test_media(void);
 static void test_parts(void);
 static void test_path(void);
@@ -65,6 +70,10 @@ main(void)
     ex_model = "qwen-max";
     ex_base = "/api/v1";
 
+    test_plain();
+    test_long();
+    test_ranges();
+    test_decimals();
     test_media();
     test_parts();
     test_path();
@@ -86,6 +95,167 @@ main(void)
     test_no_memory();
 
     return done_testing();
+}
+
+
+/* a role and a text are the same in both languages: their bytes stay */
+
+static void
+test_plain(void)
+{
+    builds("{\"messages\": [ {\"role\" : \"system\", \"content\":\"a\" }, "
+           "{\"role\":\"user\",\"content\": \"\\u00e4\"}]}",
+           "{\"model\":\"qwen-max\",\"input\":{\"messages\":"
+           "[ {\"role\" : \"system\", \"content\":\"a\" }, "
+           "{\"role\":\"user\",\"content\": \"\\u00e4\"}]},"
+           "\"parameters\":{\"result_format\":\"message\"}}",
+           "a plain conversation");
+
+    builds("{\"messages\":[ {\"role\": \"user\",\"content\":\"a\"}, "
+           "{\"role\": \"developer\",\"content\": \"b\"}, "
+           "{\"content\": \"c\",\"role\": \"user\"}, "
+           "{\"role\": \"us\\u0065r\",\"content\":\"d\"}, "
+           "{\"role\": \"user\",\"content\": null}, "
+           "{\"role\": \"user\",\"role\": \"user\"}, "
+           "{\"role\": \"user\",\"content\":\"e\",\"x\":1}]}",
+           MESSAGES("{\"role\": \"user\",\"content\":\"a\"},"
+                    "{\"role\":\"system\",\"content\":\"b\"},"
+                    "{\"role\":\"user\",\"content\":\"c\"},"
+                    "{\"role\":\"user\",\"content\":\"d\"},"
+                    "{\"role\":\"user\",\"content\":\"\"},"
+                    "{\"role\":\"user\",\"content\":\"\"},"
+                    "{\"role\":\"user\",\"content\":\"e\"}"),
+           "a plain message among others");
+    drops("x", "which are made anew");
+
+    ex_model = "qwen-vl-max";
+    builds("{\"messages\":[{\"role\": \"user\",\"content\":\"a\"}]}",
+           "{\"model\":\"qwen-vl-max\",\"input\":{\"messages\":["
+           "{\"role\":\"user\",\"content\":[{\"text\":\"a\"}]}]},"
+           "\"parameters\":{\"result_format\":\"message\"}}",
+           "but not for a model that wants parts");
+    ex_model = "qwen-max";
+}
+
+
+/* a long conversation is referred to */
+
+static void
+test_long(void)
+{
+    char         *text;
+    size_t        len;
+    ngx_uint_t    referred;
+    const char   *got;
+    ngx_chain_t  *cl;
+
+    static const char  begin[] =
+                         "{\"messages\":[{\"role\":\"user\",\"content\":\"";
+
+    len = 100000;
+    text = malloc(sizeof(begin) + len + sizeof("\"}]}"));
+
+    memcpy(text, begin, sizeof(begin) - 1);
+    memset(text + sizeof(begin) - 1, 'x', len);
+    memcpy(text + sizeof(begin) - 1 + len, "\"}]}", sizeof("\"}]}"));
+
+    got = ex_build(CHAT, 0, text);
+
+    ok(got != NULL
+       && strlen(got) == sizeof(ANSWER("")) - 1 + len - 1,
+       "a long conversation");
+
+    referred = 0;
+
+    for (cl = ex_body.chain; cl; cl = cl->next) {
+
+        if (cl->buf->memory
+            && cl->buf->pos >= (u_char *) text
+            && cl->buf->last > cl->buf->pos + len)
+        {
+            referred++;
+        }
+    }
+
+    is(referred, 1, "is not copied");
+
+    free(text);
+}
+
+
+static void
+test_ranges(void)
+{
+    char    ask[128];
+    size_t  i;
+
+    static const char  *hot[] = { "2", "2.0", "2e0", "20e-1", "1e400",
+                                  "1.9999999999999999999" };
+    static const char  *cold[] = { "0", "0.0", "-0", "0e5", "1e-400",
+                                   "0.00000000000000000000" };
+
+    for (i = 0; i < sizeof(hot) / sizeof(hot[0]); i++) {
+        snprintf(ask, sizeof(ask), ASK(",\"temperature\":%s"), hot[i]);
+        builds(ask, ANSWER(",\"temperature\":1.99"), hot[i]);
+    }
+
+    for (i = 0; i < sizeof(cold) / sizeof(cold[0]); i++) {
+        snprintf(ask, sizeof(ask), ASK(",\"top_p\":%s"), cold[i]);
+        builds(ask, ANSWER(",\"top_p\":0.000001"), cold[i]);
+    }
+
+    builds(ASK(",\"temperature\":1.9999999999999,\"top_p\":1e-300"),
+           ANSWER(",\"temperature\":1.9999999999999,\"top_p\":1e-300"),
+           "just inside");
+}
+
+
+/* the quick way to read a number and strtod() agree to the last bit */
+
+static void
+test_decimals(void)
+{
+    int                         digits, point, bad;
+    char                        text[32];
+    double                      d;
+    uint64_t                    n, state;
+    ngx_uint_t                  i;
+    ngx_http_llmbroker_json_t   v;
+
+    ex_start(CHAT, 0, 0);
+
+    memset(&v, 0, sizeof(v));
+
+    v.raw.data = (u_char *) text;
+    state = 1;
+    bad = 0;
+
+    for (i = 0; i < 100000; i++) {
+        state = state * 6364136223846793005ULL + 1442695040888963407ULL;
+
+        digits = 1 + (int) (state >> 33) % 17;
+        point = (int) (state >> 40) % (digits + 1);
+
+        for (n = state >> 20, v.raw.len = 0; digits > 0; digits--) {
+
+            if (point-- == 0 && v.raw.len) {
+                text[v.raw.len++] = '.';
+            }
+
+            text[v.raw.len++] = '0' + n % 10;
+            n = n / 10 + state % 7;
+        }
+
+        text[v.raw.len] = '\0';
+
+        if (ngx_http_llmbroker_params_double(&ex, &v, &d) != NGX_OK
+            || d != strtod(text, NULL))
+        {
+            bad++;
+        }
+    }
+
+    is(bad, 0, "numbers are what they are");
 }
 
 
