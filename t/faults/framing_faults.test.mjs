@@ -253,7 +253,8 @@ for (const [name, { events: say, path }] of Object.entries(dialects)) {
 
             const gateway = await t.gateway({ models: { m: model(
                 { url: provider.url.replace('/v1', path) },
-                { provider: name }) } });
+                { provider: name, first_token_timeout: 9,
+                  idle_timeout: 9 }) } });
 
             const ask = async (spelling, at) => {
                 const answer = await chat(gateway, {
