@@ -152,7 +152,7 @@ ngx_http_llmbroker_note_unused(ngx_http_llmbroker_ctx_t *ctx,
 
 
 void
-ngx_http_llmbroker_note_hedge(ngx_http_llmbroker_ctx_t *ctx)
+ngx_http_llmbroker_note_hedge_earn(ngx_http_llmbroker_ctx_t *ctx)
 {
     ngx_http_llmbroker_state_hedge_earn(ngx_http_llmbroker_note_budget(ctx),
                                         ctx->model->policy.hedge_share);
@@ -160,10 +160,19 @@ ngx_http_llmbroker_note_hedge(ngx_http_llmbroker_ctx_t *ctx)
 
 
 ngx_int_t
-ngx_http_llmbroker_note_hedged(ngx_http_llmbroker_ctx_t *ctx)
+ngx_http_llmbroker_note_hedge_spend(ngx_http_llmbroker_ctx_t *ctx)
 {
     return ngx_http_llmbroker_state_hedge_spend(
                                          ngx_http_llmbroker_note_budget(ctx));
+}
+
+
+void
+ngx_http_llmbroker_note_hedge_return(ngx_http_llmbroker_ctx_t *ctx)
+{
+    /* all of it */
+    ngx_http_llmbroker_state_hedge_earn(ngx_http_llmbroker_note_budget(ctx),
+                                        100);
 }
 
 

@@ -25,14 +25,17 @@ void ngx_http_llmbroker_note_lost(ngx_http_llmbroker_attempt_t *at);
 void ngx_http_llmbroker_note_unused(ngx_http_llmbroker_ctx_t *ctx,
     ngx_http_llmbroker_pick_t *pick);
 
-/* A request that may be hedged begins. */
-void ngx_http_llmbroker_note_hedge(ngx_http_llmbroker_ctx_t *ctx);
+/* A request that may be hedged begins: it earns its share of a hedge. */
+void ngx_http_llmbroker_note_hedge_earn(ngx_http_llmbroker_ctx_t *ctx);
 
 /*
  * It is about to be hedged.
  * Return: NGX_OK; NGX_DECLINED: too many have been.
  */
-ngx_int_t ngx_http_llmbroker_note_hedged(ngx_http_llmbroker_ctx_t *ctx);
+ngx_int_t ngx_http_llmbroker_note_hedge_spend(ngx_http_llmbroker_ctx_t *ctx);
+
+/* It was not hedged after all. */
+void ngx_http_llmbroker_note_hedge_return(ngx_http_llmbroker_ctx_t *ctx);
 
 
 #endif /* _NGX_HTTP_LLMBROKER_NOTE_H_INCLUDED_ */

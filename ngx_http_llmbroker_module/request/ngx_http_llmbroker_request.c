@@ -307,7 +307,7 @@ ngx_http_llmbroker_request_dry_run(ngx_http_llmbroker_ctx_t *ctx)
 {
     ngx_int_t  rc;
 
-    rc = ngx_http_llmbroker_run_prepare(ctx);
+    rc = ngx_http_llmbroker_run_pick(ctx, 0);
 
     if (rc != NGX_OK) {
         return rc;

@@ -10,6 +10,7 @@
 
 #include "config/ngx_http_llmbroker_conf_tier.h"
 #include "request/ngx_http_llmbroker_headers.h"
+#include "request/ngx_http_llmbroker_hedge.h"
 #include "request/ngx_http_llmbroker_note.h"
 #include "request/ngx_http_llmbroker_outcome.h"
 #include "request/ngx_http_llmbroker_quit.h"
@@ -18,8 +19,6 @@
 
 
 static ngx_int_t ngx_http_llmbroker_run_next(ngx_http_llmbroker_ctx_t *ctx);
-static ngx_int_t ngx_http_llmbroker_run_pick(ngx_http_llmbroker_ctx_t *ctx,
-    ngx_uint_t flags);
 static void ngx_http_llmbroker_run_nobody(ngx_http_llmbroker_ctx_t *ctx,
     ngx_msec_t wait);
 
@@ -27,16 +26,12 @@ static void ngx_http_llmbroker_run_resume(ngx_http_request_t *r);
 static void ngx_http_llmbroker_run_judge(ngx_http_llmbroker_attempt_t *at);
 static ngx_uint_t ngx_http_llmbroker_run_final(
     ngx_http_llmbroker_attempt_t *at);
-static void ngx_http_llmbroker_run_beside(ngx_http_llmbroker_attempt_t *at);
 static ngx_uint_t ngx_http_llmbroker_run_more(
     ngx_http_llmbroker_attempt_t *at);
 static void ngx_http_llmbroker_run_decide(ngx_http_llmbroker_ctx_t *ctx);
 static void ngx_http_llmbroker_run_again(ngx_http_llmbroker_attempt_t *at);
 static ngx_int_t ngx_http_llmbroker_run_retry(ngx_http_llmbroker_ctx_t *ctx,
     ngx_http_llmbroker_attempt_t *at);
-static ngx_uint_t ngx_http_llmbroker_run_allowed(ngx_http_llmbroker_ctx_t *ctx,
-    ngx_http_llmbroker_attempt_t *at);
-static ngx_uint_t ngx_http_llmbroker_run_spent(ngx_http_llmbroker_ctx_t *ctx);
 static ngx_int_t ngx_http_llmbroker_run_pause(ngx_http_llmbroker_ctx_t *ctx);
 static void ngx_http_llmbroker_run_finish(ngx_http_llmbroker_ctx_t *ctx,
     ngx_int_t rc);
@@ -44,11 +39,7 @@ static ngx_uint_t ngx_http_llmbroker_run_lone(
     ngx_http_llmbroker_model_t *model);
 static void ngx_http_llmbroker_run_retry_after(
     ngx_http_llmbroker_ctx_t *ctx);
-
-static void ngx_http_llmbroker_run_arm(ngx_http_llmbroker_ctx_t *ctx);
 static void ngx_http_llmbroker_run_wake(ngx_event_t *ev);
-static ngx_int_t ngx_http_llmbroker_run_hedge(ngx_http_llmbroker_ctx_t *ctx);
-static void ngx_http_llmbroker_run_lose(ngx_http_llmbroker_attempt_t *winner);
 
 
 ngx_int_t
@@ -82,7 +73,7 @@ ngx_http_llmbroker_run(ngx_http_llmbroker_ctx_t *ctx)
     ctx->request->write_event_handler = ngx_http_llmbroker_run_resume;
 
     if (ctx->model->policy.hedge_after) {
-        ngx_http_llmbroker_note_hedge(ctx);
+        ngx_http_llmbroker_note_hedge_earn(ctx);
     }
 
     return NGX_OK;
@@ -94,7 +85,7 @@ ngx_http_llmbroker_run_next(ngx_http_llmbroker_ctx_t *ctx)
 {
     ngx_int_t  rc;
 
-    rc = ngx_http_llmbroker_run_prepare(ctx);
+    rc = ngx_http_llmbroker_run_pick(ctx, 0);
 
     if (rc != NGX_OK) {
         return rc;
@@ -104,16 +95,9 @@ ngx_http_llmbroker_run_next(ngx_http_llmbroker_ctx_t *ctx)
         return NGX_ERROR;
     }
 
-    ngx_http_llmbroker_run_arm(ctx);
+    ngx_http_llmbroker_hedge_arm(ctx);
 
     return NGX_OK;
-}
-
-
-ngx_int_t
-ngx_http_llmbroker_run_prepare(ngx_http_llmbroker_ctx_t *ctx)
-{
-    return ngx_http_llmbroker_run_pick(ctx, 0);
 }
 
 
@@ -123,7 +107,7 @@ ngx_http_llmbroker_run_prepare(ngx_http_llmbroker_ctx_t *ctx)
  * model, unless a provider's failure already was.
  */
 
-static ngx_int_t
+ngx_int_t
 ngx_http_llmbroker_run_pick(ngx_http_llmbroker_ctx_t *ctx, ngx_uint_t flags)
 {
     ngx_int_t                      rc;
@@ -300,10 +284,10 @@ ngx_http_llmbroker_run_judge(ngx_http_llmbroker_attempt_t *at)
     }
 
     if (at->result == NGX_OK || ngx_http_llmbroker_run_final(at)) {
-        ngx_http_llmbroker_run_lose(at);
+        ngx_http_llmbroker_hedge_won(at);
 
     } else if (ctx->winner == NULL && at->result == NGX_DECLINED) {
-        ngx_http_llmbroker_run_beside(at);
+        ngx_http_llmbroker_hedge_beside(at);
     }
 }
 
@@ -315,37 +299,6 @@ ngx_http_llmbroker_run_final(ngx_http_llmbroker_attempt_t *at)
 {
     return at->class == NGX_HTTP_LLMBROKER_CLASS_CLIENT
            || at->class == NGX_HTTP_LLMBROKER_CLASS_CONTEXT;
-}
-
-
-/*
- * It has failed while others run, of which nobody knows how long they take: as
- * many are to run as before.  A lack of memory is for those to meet.
- */
-
-static void
-ngx_http_llmbroker_run_beside(ngx_http_llmbroker_attempt_t *at)
-{
-    ngx_http_llmbroker_ctx_t      *ctx;
-    ngx_http_llmbroker_attempt_t  *other;
-
-    ctx = at->ctx;
-
-    for (other = ctx->running; other; other = other->next) {
-        if (!other->done) {
-            break;
-        }
-    }
-
-    if (other == NULL || !ngx_http_llmbroker_run_allowed(ctx, at)) {
-        return;
-    }
-
-    if (ngx_http_llmbroker_run_pick(ctx, NGX_HTTP_LLMBROKER_SAME_ALIAS)
-        == NGX_OK)
-    {
-        (void) ngx_http_llmbroker_attempt_start(ctx->attempt);
-    }
 }
 
 
@@ -476,9 +429,7 @@ ngx_http_llmbroker_run_retry(ngx_http_llmbroker_ctx_t *ctx,
 }
 
 
-/* 1 when another attempt may follow the one that has failed */
-
-static ngx_uint_t
+ngx_uint_t
 ngx_http_llmbroker_run_allowed(ngx_http_llmbroker_ctx_t *ctx,
     ngx_http_llmbroker_attempt_t *at)
 {
@@ -496,9 +447,7 @@ ngx_http_llmbroker_run_allowed(ngx_http_llmbroker_ctx_t *ctx,
 }
 
 
-/* 1 when a request may not make one more attempt */
-
-static ngx_uint_t
+ngx_uint_t
 ngx_http_llmbroker_run_spent(ngx_http_llmbroker_ctx_t *ctx)
 {
     ngx_uint_t  max;
@@ -637,26 +586,6 @@ ngx_http_llmbroker_run_retry_after(ngx_http_llmbroker_ctx_t *ctx)
 }
 
 
-/* the time of the next hedge, if there may be one */
-
-static void
-ngx_http_llmbroker_run_arm(ngx_http_llmbroker_ctx_t *ctx)
-{
-    const ngx_http_llmbroker_policy_t  *policy;
-
-    policy = &ctx->model->policy;
-
-    /* a fan-out's part is not the answer, whoever is the first with it */
-
-    if (policy->hedge_after
-        && ctx->hedges < policy->hedge_max
-        && ctx->attempt->exchange.parts == 1)
-    {
-        ngx_add_timer(&ctx->timer, policy->hedge_after);
-    }
-}
-
-
 /* the time of a hedge has come, or a pause is over */
 
 static void
@@ -675,7 +604,7 @@ ngx_http_llmbroker_run_wake(ngx_event_t *ev)
 
     if (ctx->running) {
 
-        if (ngx_http_llmbroker_run_hedge(ctx) == NGX_ERROR) {
+        if (ngx_http_llmbroker_hedge(ctx) == NGX_ERROR) {
             ngx_http_finalize_request(r, NGX_ERROR);
         }
 
@@ -696,49 +625,6 @@ ngx_http_llmbroker_run_wake(ngx_event_t *ev)
 }
 
 
-/* one more, beside those that have sent nothing yet */
-
-static ngx_int_t
-ngx_http_llmbroker_run_hedge(ngx_http_llmbroker_ctx_t *ctx)
-{
-    ngx_int_t                      rc;
-    ngx_http_llmbroker_attempt_t  *before;
-
-    before = ctx->attempt;
-
-    if (ctx->winner || ngx_http_llmbroker_run_spent(ctx)) {
-        return NGX_OK;
-    }
-
-    rc = ngx_http_llmbroker_run_pick(ctx, NGX_HTTP_LLMBROKER_SAME_ALIAS);
-
-    if (rc != NGX_OK) {
-        return rc;
-    }
-
-    if (ngx_http_llmbroker_note_hedged(ctx) != NGX_OK) {
-        ngx_http_llmbroker_note_unused(ctx, &ctx->attempt->pick);
-        ngx_http_llmbroker_route_return(ctx, &ctx->attempt->pick);
-        ctx->attempt = before;
-        return NGX_OK;
-    }
-
-    ngx_log_error(NGX_LOG_INFO, ctx->request->connection->log, 0,
-                  "llmbroker asks a second deployment after %Mms",
-                  ngx_current_msec - ctx->start);
-
-    ctx->hedges++;
-
-    if (ngx_http_llmbroker_attempt_start(ctx->attempt) != NGX_OK) {
-        return NGX_ERROR;
-    }
-
-    ngx_http_llmbroker_run_arm(ctx);
-
-    return NGX_OK;
-}
-
-
 void
 ngx_http_llmbroker_run_first(ngx_http_llmbroker_attempt_t *at)
 {
@@ -755,7 +641,7 @@ ngx_http_llmbroker_run_first(ngx_http_llmbroker_attempt_t *at)
     }
 
     ngx_http_llmbroker_note_first(at);
-    ngx_http_llmbroker_run_lose(at);
+    ngx_http_llmbroker_hedge_won(at);
 }
 
 
@@ -769,7 +655,7 @@ ngx_http_llmbroker_run_commit(ngx_http_llmbroker_attempt_t *at)
 
     at->committed = 1;
 
-    ngx_http_llmbroker_run_lose(at);
+    ngx_http_llmbroker_hedge_won(at);
 
     if (ctx->streaming) {
         return NGX_OK;
@@ -806,39 +692,6 @@ ngx_http_llmbroker_run_left(ngx_http_llmbroker_attempt_t *at)
     at->result = ngx_http_llmbroker_outcome(at);
 
     ngx_http_llmbroker_note(at);
-}
-
-
-/* the others are not needed any more */
-
-static void
-ngx_http_llmbroker_run_lose(ngx_http_llmbroker_attempt_t *winner)
-{
-    ngx_http_llmbroker_ctx_t      *ctx;
-    ngx_http_llmbroker_attempt_t  *at;
-
-    ctx = winner->ctx;
-
-    ctx->winner = winner;
-    ctx->attempt = winner;
-
-    if (ctx->timer.timer_set) {
-        ngx_del_timer(&ctx->timer);
-    }
-
-    /* else the whole request is about to end, this attempt included */
-
-    if (ctx->request->connection->error) {
-        return;
-    }
-
-    for (at = ctx->running; at; at = at->next) {
-
-        if (at != winner && !at->done) {
-            at->lost = 1;
-            ngx_http_llmbroker_attempt_abort(at);
-        }
-    }
 }
 
 

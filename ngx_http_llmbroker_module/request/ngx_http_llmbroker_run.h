@@ -23,9 +23,21 @@ ngx_int_t ngx_http_llmbroker_run(ngx_http_llmbroker_ctx_t *ctx);
 
 /*
  * Picks the next deployment that can be asked this and prepares an attempt,
- * ctx->attempt, which is not started.  Return: as ngx_http_llmbroker_run().
+ * ctx->attempt, which is not started.
+ *
+ * flags:  as of ngx_http_llmbroker_route()
+ *
+ * Return: as ngx_http_llmbroker_run().
  */
-ngx_int_t ngx_http_llmbroker_run_prepare(ngx_http_llmbroker_ctx_t *ctx);
+ngx_int_t ngx_http_llmbroker_run_pick(ngx_http_llmbroker_ctx_t *ctx,
+    ngx_uint_t flags);
+
+/* Return: 1 when another attempt may follow the one that has failed. */
+ngx_uint_t ngx_http_llmbroker_run_allowed(ngx_http_llmbroker_ctx_t *ctx,
+    ngx_http_llmbroker_attempt_t *at);
+
+/* Return: 1 when the request may not make one more attempt. */
+ngx_uint_t ngx_http_llmbroker_run_spent(ngx_http_llmbroker_ctx_t *ctx);
 
 /*
  * The first of an attempt's answer has come: notes the time and ends the
