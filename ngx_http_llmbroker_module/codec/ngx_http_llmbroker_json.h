@@ -1,8 +1,8 @@
 
 /*
- * A compact JSON tree over a text in memory, built by yajl's callbacks.
- * Every value keeps its exact text, so that numbers keep their precision and
- * strings their escapes when they are copied into another document.
+ * A compact JSON tree over a text in memory.  Every value keeps its exact
+ * text, so that numbers keep their precision and strings their escapes when
+ * they are copied into another document.
  */
 
 
@@ -50,14 +50,6 @@ struct ngx_http_llmbroker_json_s {
  */
 ngx_int_t ngx_http_llmbroker_json_parse(ngx_pool_t *pool, u_char *p,
     size_t len, ngx_http_llmbroker_json_t **root);
-
-/*
- * The same for a text that is known to be valid, and is not checked again: one
- * that was scanned with SCAN_UTF8, or comes from the configuration.  Of another
- * text it makes some tree that points into the text, or returns NGX_DECLINED.
- */
-ngx_int_t ngx_http_llmbroker_json_tree(ngx_pool_t *pool, u_char *p, size_t len,
-    ngx_http_llmbroker_json_t **root);
 
 /*
  * The member of an object by its decoded name, mostly a literal, whose length

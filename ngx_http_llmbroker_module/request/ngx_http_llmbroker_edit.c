@@ -767,7 +767,7 @@ ngx_http_llmbroker_edit_tree(ngx_http_llmbroker_edit_t *edit,
 
     /* the body was scanned, and the values come from it or are configured */
 
-    rc = ngx_http_llmbroker_json_tree(edit->pool, text.data, text.len, root);
+    rc = ngx_http_llmbroker_json_parse(edit->pool, text.data, text.len, root);
     if (rc != NGX_OK) {
         return rc;
     }
@@ -845,7 +845,7 @@ ngx_http_llmbroker_edit_node(ngx_pool_t *pool, ngx_str_t *value,
     ngx_str_t                   key;
     ngx_http_llmbroker_json_t  *root, *next;
 
-    if (ngx_http_llmbroker_json_tree(pool, value->data, value->len, &root)
+    if (ngx_http_llmbroker_json_parse(pool, value->data, value->len, &root)
         != NGX_OK)
     {
         return NGX_ERROR;
