@@ -340,6 +340,10 @@ ngx_http_llmbroker_read_body(ngx_http_request_t *r,
     ngx_int_t                  rc;
     ngx_http_llmbroker_ctx_t  *ctx;
 
+    /* room for ngx_http_llmbroker_body_join() */
+
+    r->request_body_in_single_buf = 1;
+
     rc = ngx_http_read_client_request_body(r, handler);
 
     if (rc == NGX_AGAIN) {

@@ -13,6 +13,9 @@
 
 #define NGX_HTTP_LLMBROKER_FILE_PIECE  65536
 
+/* a slice of a file that is not longer is read: a send costs more, bytes */
+#define NGX_HTTP_LLMBROKER_FILE_LEAST  1024
+
 /* above this number of members names are looked up by hash */
 #define NGX_HTTP_LLMBROKER_FEW         16
 
@@ -23,6 +26,8 @@ typedef struct {
 } ngx_http_llmbroker_body_scan_t;
 
 
+static ngx_int_t ngx_http_llmbroker_body_bufs(ngx_http_request_t *r,
+    ngx_http_llmbroker_body_t *body);
 static ngx_int_t ngx_http_llmbroker_body_member(ngx_http_llmbroker_scan_t *s,
     ngx_uint_t depth, off_t end, ngx_str_t *text);
 static ngx_int_t ngx_http_llmbroker_body_index(ngx_pool_t *pool,
@@ -33,6 +38,8 @@ static ngx_int_t ngx_http_llmbroker_body_scan_buf(ngx_http_request_t *r,
     ngx_http_llmbroker_scan_t *s, ngx_buf_t *b, u_char **piece);
 static ngx_int_t ngx_http_llmbroker_body_copy(u_char *dst, ngx_buf_t *b,
     off_t from, size_t size);
+static ngx_int_t ngx_http_llmbroker_body_part(ngx_pool_t *pool, ngx_buf_t *b,
+    ngx_buf_t *src, off_t from, off_t to);
 
 
 ngx_int_t
@@ -55,7 +62,9 @@ ngx_http_llmbroker_body_scan(ngx_http_request_t *r,
         return NGX_ERROR;
     }
 
-    body->bufs = r->request_body ? r->request_body->bufs : NULL;
+    if (ngx_http_llmbroker_body_bufs(r, body) != NGX_OK) {
+        return NGX_ERROR;
+    }
 
     ngx_http_llmbroker_scan_init(&s, NGX_HTTP_LLMBROKER_SCAN_OBJECT
                                      |NGX_HTTP_LLMBROKER_SCAN_UTF8
@@ -88,6 +97,93 @@ ngx_http_llmbroker_body_scan(ngx_http_request_t *r,
     body->parsed = (rc == NGX_OK);
 
     return rc;
+}
+
+
+/*
+ * nginx has a buffer for each read of a body that comes slowly: those that lie
+ * together become one, or every slice would be of thousands of them
+ */
+
+static ngx_int_t
+ngx_http_llmbroker_body_bufs(ngx_http_request_t *r,
+    ngx_http_llmbroker_body_t *body)
+{
+    ngx_buf_t    *b, *last;
+    ngx_chain_t  *cl, *new, **ll;
+
+    body->bufs = r->request_body ? r->request_body->bufs : NULL;
+
+    if (body->bufs == NULL || body->bufs->next == NULL) {
+        return NGX_OK;
+    }
+
+    last = NULL;
+    ll = &body->bufs;
+
+    for (cl = r->request_body->bufs; cl; cl = cl->next) {
+        b = cl->buf;
+
+        if (last && ngx_buf_in_memory(b) && b->pos == last->last) {
+            last->last = b->last;
+            last->end = b->end;
+            continue;
+        }
+
+        new = ngx_alloc_chain_link(r->pool);
+        last = ngx_alloc_buf(r->pool);
+
+        if (new == NULL || last == NULL) {
+            return NGX_ERROR;
+        }
+
+        *last = *b;
+
+        new->buf = last;
+        *ll = new;
+        ll = &new->next;
+    }
+
+    *ll = NULL;
+
+    return NGX_OK;
+}
+
+
+void
+ngx_http_llmbroker_body_join(ngx_http_request_t *r,
+    ngx_http_llmbroker_body_t *body)
+{
+    size_t        size;
+    ngx_buf_t    *a, *b;
+    ngx_chain_t  *cl;
+
+    cl = body->bufs;
+
+    if (cl == NULL || cl->next == NULL || cl->next->next != NULL) {
+        return;
+    }
+
+    a = cl->buf;
+    b = cl->next->buf;
+
+    if (!ngx_buf_in_memory(a) || !b->temporary) {
+        return;
+    }
+
+    size = a->last - a->pos;
+
+    if ((size_t) (b->end - b->last) < size) {
+        return;
+    }
+
+    ngx_memmove(b->pos + size, b->pos, b->last - b->pos);
+    ngx_memcpy(b->pos, a->pos, size);
+
+    b->last += size;
+
+    body->bufs = cl->next;
+    r->request_body->bufs = cl->next;
 }
 
 
@@ -374,13 +470,12 @@ ngx_http_llmbroker_body_slice(ngx_pool_t *pool,
     ngx_chain_t ***ll)
 {
     off_t         pos, size, from, to;
-    ngx_buf_t    *b, *src;
+    ngx_buf_t    *b;
     ngx_chain_t  *cl, *new;
 
     for (pos = 0, cl = body->bufs; cl && pos < end; pos += size, cl = cl->next)
     {
-        src = cl->buf;
-        size = ngx_buf_size(src);
+        size = ngx_buf_size(cl->buf);
 
         from = ngx_max(start, pos);
         to = ngx_min(end, pos + size);
@@ -396,20 +491,11 @@ ngx_http_llmbroker_body_slice(ngx_pool_t *pool,
             return NGX_ERROR;
         }
 
-        /* "start" is where nginx would rewind the buffer to */
-
-        if (ngx_buf_in_memory(src)) {
-            b->memory = 1;
-            b->pos = src->pos + (from - pos);
-            b->last = src->pos + (to - pos);
-            b->start = b->pos;
-            b->end = b->last;
-
-        } else {
-            b->in_file = 1;
-            b->file = src->file;
-            b->file_pos = src->file_pos + (from - pos);
-            b->file_last = src->file_pos + (to - pos);
+        if (ngx_http_llmbroker_body_part(pool, b, cl->buf, from - pos,
+                                         to - pos)
+            != NGX_OK)
+        {
+            return NGX_ERROR;
         }
 
         new->buf = b;
@@ -418,6 +504,50 @@ ngx_http_llmbroker_body_slice(ngx_pool_t *pool,
         **ll = new;
         *ll = &new->next;
     }
+
+    return NGX_OK;
+}
+
+
+/* makes b the bytes [from, to) of src */
+
+static ngx_int_t
+ngx_http_llmbroker_body_part(ngx_pool_t *pool, ngx_buf_t *b, ngx_buf_t *src,
+    off_t from, off_t to)
+{
+    b->memory = 1;
+
+    if (ngx_buf_in_memory(src)) {
+        b->pos = src->pos + from;
+
+    } else if (to - from <= NGX_HTTP_LLMBROKER_FILE_LEAST) {
+        b->pos = ngx_pnalloc(pool, (size_t) (to - from));
+        if (b->pos == NULL) {
+            return NGX_ERROR;
+        }
+
+        if (ngx_http_llmbroker_body_copy(b->pos, src, from,
+                                         (size_t) (to - from))
+            != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+
+    } else {
+        b->memory = 0;
+        b->in_file = 1;
+        b->file = src->file;
+        b->file_pos = src->file_pos + from;
+        b->file_last = src->file_pos + to;
+
+        return NGX_OK;
+    }
+
+    /* "start" is where nginx would rewind the buffer to */
+
+    b->last = b->pos + (to - from);
+    b->start = b->pos;
+    b->end = b->last;
 
     return NGX_OK;
 }

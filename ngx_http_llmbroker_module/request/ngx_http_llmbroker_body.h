@@ -28,7 +28,7 @@ typedef struct {
 
 
 typedef struct {
-    ngx_chain_t                     *bufs;       /* of r->request_body */
+    ngx_chain_t                     *bufs;       /* over r->request_body's */
     off_t                            length;
     ngx_array_t                      members;    /* member_t, body's order */
     ngx_uint_t                      *index;      /* by hash, for many members;
@@ -48,6 +48,15 @@ typedef struct {
 ngx_int_t ngx_http_llmbroker_body_scan(ngx_http_request_t *r,
     ngx_http_llmbroker_body_t *body, ngx_http_llmbroker_error_t *error);
 
+/*
+ * Makes a body that was scanned lie in one piece, where nginx has read its
+ * beginning with the header and left room for that behind the rest (see
+ * r->request_body_in_single_buf); otherwise it stays as it is.  The bytes
+ * move, so that nothing may refer to them yet.
+ */
+void ngx_http_llmbroker_body_join(ngx_http_request_t *r,
+    ngx_http_llmbroker_body_t *body);
+
 /* A member by its name; NULL when the body has none. */
 ngx_http_llmbroker_member_t *ngx_http_llmbroker_body_find(
     ngx_http_llmbroker_body_t *body, ngx_str_t *name);
@@ -62,7 +71,8 @@ ngx_int_t ngx_http_llmbroker_body_bytes(ngx_pool_t *pool,
 
 /*
  * Appends buffers for the bytes [start, end) of the body at *ll, without
- * copying them; parts in the temporary file become file buffers.
+ * copying them; parts in the temporary file become file buffers, unless they
+ * are so short that to read them is cheaper.
  * Return: NGX_OK with *ll moved to the new end; NGX_ERROR.
  */
 ngx_int_t ngx_http_llmbroker_body_slice(ngx_pool_t *pool,

@@ -19,6 +19,8 @@ static ngx_int_t ngx_http_llmbroker_request_model(
     ngx_http_llmbroker_ctx_t *ctx);
 static ngx_int_t ngx_http_llmbroker_request_check(
     ngx_http_llmbroker_ctx_t *ctx);
+static ngx_uint_t ngx_http_llmbroker_request_translated(
+    ngx_http_llmbroker_ctx_t *ctx);
 static ngx_int_t ngx_http_llmbroker_request_dry_run(
     ngx_http_llmbroker_ctx_t *ctx);
 static void ngx_http_llmbroker_request_cleanup(void *data);
@@ -106,6 +108,10 @@ ngx_http_llmbroker_request_scan(ngx_http_llmbroker_ctx_t *ctx)
 
     if (rc == NGX_OK) {
         rc = ngx_http_llmbroker_request_check(ctx);
+    }
+
+    if (rc == NGX_OK && ngx_http_llmbroker_request_translated(ctx)) {
+        ngx_http_llmbroker_body_join(ctx->request, &ctx->body);
     }
 
     ctx->scanned = (rc == NGX_OK);
@@ -259,6 +265,28 @@ invalid:
                                   (char *) name->data,
                                   "Invalid type for '%V'.", name);
     return NGX_DECLINED;
+}
+
+
+/* 1 when a deployment of the model needs the body as one text */
+
+static ngx_uint_t
+ngx_http_llmbroker_request_translated(ngx_http_llmbroker_ctx_t *ctx)
+{
+    ngx_uint_t                    i;
+    ngx_http_llmbroker_target_t  *target;
+
+    for (i = 0; i < ctx->model->ndeployments; i++) {
+        target = &ctx->model->deployments[i].target;
+
+        if (!target->dialect->splice
+            || (target->calls & (1 << ctx->call)) == 0)
+        {
+            return 1;
+        }
+    }
+
+    return 0;
 }
 
 
