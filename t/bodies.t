@@ -307,3 +307,39 @@ main::body('claude', 0, 50_000, 0)
 \&main::sent
 --- response_body eval
 [(main::claude(9_000)) x 3]
+
+
+
+=== TEST 12: answers of one dialect
+--- request eval
+[map { main::post('memory', $_) } main::ask('gpt')]
+--- response_body eval
+[map { main::openai_answer($_) } @::answers]
+
+
+
+=== TEST 13: ... in chunks
+--- request eval
+[map { main::post('memory', $_) } main::ask('gpt-chunked')]
+--- response_body eval
+[map { main::openai_answer($_) } @::answers]
+
+
+
+=== TEST 14: answers that are translated
+--- request eval
+[map { main::post('memory', $_) } main::ask('claude')]
+--- response_body_filters eval
+\&main::content
+--- response_body eval
+[map { main::fill($_) } @::answers]
+
+
+
+=== TEST 15: ... in chunks
+--- request eval
+[map { main::post('memory', $_) } main::ask('claude-chunked')]
+--- response_body_filters eval
+\&main::content
+--- response_body eval
+[map { main::fill($_) } @::answers]

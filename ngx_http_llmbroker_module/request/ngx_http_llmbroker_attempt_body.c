@@ -19,9 +19,9 @@
 /* an answer is complete, its HTTP message is not: msec */
 #define NGX_HTTP_LLMBROKER_LINGER     500
 
-/* buffers for pieces of an answer beyond the first, bytes */
-#define NGX_HTTP_LLMBROKER_PIECE_MIN  1024
-#define NGX_HTTP_LLMBROKER_PIECE_MAX  65536
+/* room that is still read into, and the first buffer behind nginx's: bytes */
+#define NGX_HTTP_LLMBROKER_ROOM       1024
+#define NGX_HTTP_LLMBROKER_PIECE      65536
 
 
 static ngx_int_t ngx_http_llmbroker_filter_init_events(
@@ -517,29 +517,52 @@ static ngx_int_t
 ngx_http_llmbroker_filter_next_piece(ngx_http_llmbroker_attempt_t *at,
     ngx_buf_t *b)
 {
-    size_t                size;
+    u_char               *p;
+    size_t                room, size, kept;
+    ngx_uint_t            known;
     ngx_http_upstream_t  *u;
 
     u = at->request->upstream;
 
-    if (b->end - b->last >= NGX_HTTP_LLMBROKER_PIECE_MIN) {
+    room = b->end - b->last;
+    known = (!u->headers_in.chunked && u->length > 0);
+
+    if (room >= NGX_HTTP_LLMBROKER_ROOM
+        || (known && (off_t) room >= u->length))
+    {
         b->start = b->last;
         return NGX_OK;
     }
 
-    size = NGX_HTTP_LLMBROKER_PIECE_MAX;
+    /* pages that stay empty cost nothing, blocks that come and go do */
 
-    if (!u->headers_in.chunked && u->length > 0) {
-        size = (size_t) ngx_min(u->length, (off_t) size);
-        size = ngx_max(size, NGX_HTTP_LLMBROKER_PIECE_MIN);
+    size = (size_t) ngx_max(at->received, NGX_HTTP_LLMBROKER_PIECE);
+    kept = 0;
+
+    if (known) {
+        size = (size_t) ngx_min(u->length, NGX_HTTP_LLMBROKER_MAX_ANSWER);
+
+        if (at->answer == at->last_answer && !at->exchange.splice) {
+            /* what is read as one text shall be one */
+            kept = (size_t) at->received;
+        }
     }
 
-    b->start = ngx_palloc(at->exchange.pool, size);
-    if (b->start == NULL) {
+    p = ngx_palloc(at->exchange.pool, kept + size);
+    if (p == NULL) {
         at->no_memory = 1;
         return NGX_ERROR;
     }
 
+    if (kept) {
+        ngx_memcpy(p, at->answer->buf->pos, kept);
+
+        at->answer->buf->start = p;
+        at->answer->buf->pos = p;
+        at->answer->buf->last = p + kept;
+    }
+
+    b->start = p + kept;
     b->pos = b->start;
     b->last = b->start;
     b->end = b->start + size;
