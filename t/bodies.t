@@ -57,11 +57,16 @@ our $config = <<'_EOC_';
     location /file/   { llmbroker; client_body_buffer_size 4k; }
     location /send/   { llmbroker; client_body_buffer_size 4k; sendfile on; }
     location /always/ { llmbroker; client_body_in_file_only clean; }
+    location /read/   { mirror /nothing; llmbroker;
+                        client_body_buffer_size 4k; }
+    location /early/  { llmbroker; llmbroker_early_read on;
+                        client_body_buffer_size 4k; }
+    location /nothing { internal; return 204; }
     location /logged/ { llmbroker; client_body_buffer_size 1m;
                         access_log logs/access.log body; }
 _EOC_
 
-our @places = qw(memory file send always);
+our @places = qw(memory file send always read early);
 
 # text that tells where it was cut
 
@@ -226,7 +231,17 @@ __DATA__
 
 
 
-=== TEST 5: one dialect, in pieces
+=== TEST 5: one dialect, read by another module
+--- request eval
+[map { main::post('read', main::body('gpt', @$_)) } @::shapes]
+--- response_body_filters eval
+\&main::sent
+--- response_body eval
+[map { main::edited(@$_) } @::shapes]
+
+
+
+=== TEST 6: one dialect, in pieces
 --- request eval
 [map { main::cut(main::post($_, main::body('gpt', 700, 90_000, 700)),
                  50, 500, 1000, 1500, 20_000, 66_000, 91_000) }
@@ -239,7 +254,7 @@ __DATA__
 
 
 
-=== TEST 6: translated for Claude, however it comes
+=== TEST 7: translated for Claude, however it comes
 --- request eval
 [map { my $p = main::post($_, main::body('claude', 0, 90_000, 0));
        ($p, main::cut($p, 36), main::cut($p, 37), main::cut($p, 38, 60_000),
@@ -253,7 +268,7 @@ __DATA__
 
 
 
-=== TEST 7: translated for Qwen
+=== TEST 8: translated for Qwen
 --- request eval
 [map { my $p = main::post($_, main::body('qwen', 100, 900_000, 100));
        ($p, main::cut($p, 38, 5000, 300_000)) } @::places]
@@ -265,7 +280,7 @@ __DATA__
 
 
 
-=== TEST 8: in chunks, in memory
+=== TEST 9: in chunks, in memory
 --- raw_request eval
 main::chunked('memory', main::body('claude', 0, 90_000, 0))
 --- raw_request_middle_delay: 0.01
@@ -276,7 +291,7 @@ main::claude(90_000)
 
 
 
-=== TEST 9: in chunks, in a file
+=== TEST 10: in chunks, in a file
 --- raw_request eval
 main::chunked('always', main::body('claude', 0, 90_000, 0))
 --- raw_request_middle_delay: 0.01
@@ -287,7 +302,7 @@ main::claude(90_000)
 
 
 
-=== TEST 10: $request_body is the client's, also when it was joined
+=== TEST 11: $request_body is the client's, also when it was joined
 --- request eval
 [main::cut(main::post('logged', main::body('claude', 0, 50_000, 0)), 2000)]
 --- raw_request_middle_delay: 0.01
@@ -300,7 +315,7 @@ main::body('claude', 0, 50_000, 0)
 
 
 
-=== TEST 11: a second request behind one that was joined
+=== TEST 12: a second request behind one that was joined
 --- pipelined_requests eval
 [(main::post('memory', main::body('claude', 0, 9_000, 0))) x 3]
 --- response_body_filters eval
@@ -310,7 +325,34 @@ main::body('claude', 0, 50_000, 0)
 
 
 
-=== TEST 12: answers of one dialect
+=== TEST 13: a long body is not valid
+--- request eval
+[map { my $p = main::post($_, main::body('gpt', 0, 90_000, 0));
+       ($p . ' x', main::cut($p . ' x', 40_000, 80_000),
+        main::cut(substr($p, 0, -1), 60_000)) } @::places]
+--- raw_request_middle_delay: 0.01
+--- error_code eval
+[(400) x (3 * @::places)]
+--- response_body_filters eval
+sub { $_[0] =~ /at byte (\d+)/ ? $1 : $_[0] }
+--- response_body eval
+[map { my $n = length main::body('gpt', 0, 90_000, 0);
+       ($n + 1, $n + 1, $n - 1) } @::places]
+
+
+
+=== TEST 14: a long body has a member twice
+--- request eval
+[map { main::post($_, '{"seed":1,"model":"gpt","messages":[],"x":"'
+                      . main::fill(90_000) . '","seed":2}') } @::places]
+--- error_code eval
+[(400) x @::places]
+--- response_body_like eval
+[('duplicate member at byte 90045.*"code":"invalid_json"') x @::places]
+
+
+
+=== TEST 15: answers of one dialect
 --- request eval
 [map { main::post('memory', $_) } main::ask('gpt')]
 --- response_body eval
@@ -318,7 +360,7 @@ main::body('claude', 0, 50_000, 0)
 
 
 
-=== TEST 13: ... in chunks
+=== TEST 16: ... in chunks
 --- request eval
 [map { main::post('memory', $_) } main::ask('gpt-chunked')]
 --- response_body eval
@@ -326,7 +368,7 @@ main::body('claude', 0, 50_000, 0)
 
 
 
-=== TEST 14: answers that are translated
+=== TEST 17: answers that are translated
 --- request eval
 [map { main::post('memory', $_) } main::ask('claude')]
 --- response_body_filters eval
@@ -336,7 +378,7 @@ main::body('claude', 0, 50_000, 0)
 
 
 
-=== TEST 15: ... in chunks
+=== TEST 18: ... in chunks
 --- request eval
 [map { main::post('memory', $_) } main::ask('claude-chunked')]
 --- response_body_filters eval

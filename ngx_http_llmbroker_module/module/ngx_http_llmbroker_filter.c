@@ -26,6 +26,8 @@ static ngx_int_t ngx_http_llmbroker_add_headers(ngx_http_request_t *r,
     ngx_http_llmbroker_ctx_t *ctx, ngx_http_llmbroker_main_conf_t *mcf);
 static ngx_int_t ngx_http_llmbroker_add_provider_headers(
     ngx_http_request_t *r, ngx_array_t *headers, ngx_uint_t *request_id);
+static ngx_int_t ngx_http_llmbroker_request_body_filter(
+    ngx_http_request_t *r, ngx_chain_t *in);
 static ngx_int_t ngx_http_llmbroker_attempt_body(ngx_http_request_t *r,
     ngx_http_llmbroker_ctx_t *ctx, ngx_chain_t *in);
 static ngx_int_t ngx_http_llmbroker_body_filter(ngx_http_request_t *r,
@@ -34,6 +36,7 @@ static ngx_int_t ngx_http_llmbroker_body_filter(ngx_http_request_t *r,
 
 static ngx_http_output_header_filter_pt  ngx_http_next_header_filter;
 static ngx_http_output_body_filter_pt    ngx_http_next_body_filter;
+static ngx_http_request_body_filter_pt   ngx_http_next_request_body_filter;
 
 
 void
@@ -44,6 +47,9 @@ ngx_http_llmbroker_filter_install(void)
 
     ngx_http_next_body_filter = ngx_http_top_body_filter;
     ngx_http_top_body_filter = ngx_http_llmbroker_body_filter;
+
+    ngx_http_next_request_body_filter = ngx_http_top_request_body_filter;
+    ngx_http_top_request_body_filter = ngx_http_llmbroker_request_body_filter;
 }
 
 
@@ -295,6 +301,21 @@ ngx_http_llmbroker_body_filter(ngx_http_request_t *r, ngx_chain_t *in)
     ngx_http_llmbroker_mark_last(ctx->refusal);
 
     return ngx_http_next_body_filter(r, ctx->refusal);
+}
+
+
+static ngx_int_t
+ngx_http_llmbroker_request_body_filter(ngx_http_request_t *r, ngx_chain_t *in)
+{
+    ngx_http_llmbroker_ctx_t  *ctx;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_llmbroker_module);
+
+    if (r == r->main && ctx && ctx->body.scan) {
+        ngx_http_llmbroker_body_feed(&ctx->body, in);
+    }
+
+    return ngx_http_next_request_body_filter(r, in);
 }
 
 

@@ -340,6 +340,14 @@ ngx_http_llmbroker_read_body(ngx_http_request_t *r,
     ngx_int_t                  rc;
     ngx_http_llmbroker_ctx_t  *ctx;
 
+    ctx = ngx_http_get_module_ctx(r, ngx_http_llmbroker_module);
+
+    if (r->request_body == NULL
+        && ngx_http_llmbroker_body_expect(r, &ctx->body) != NGX_OK)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
     /* room for ngx_http_llmbroker_body_join() */
 
     r->request_body_in_single_buf = 1;
@@ -347,8 +355,6 @@ ngx_http_llmbroker_read_body(ngx_http_request_t *r,
     rc = ngx_http_read_client_request_body(r, handler);
 
     if (rc == NGX_AGAIN) {
-        ctx = ngx_http_get_module_ctx(r, ngx_http_llmbroker_module);
-
         ctx->read_event_handler = r->read_event_handler;
         r->read_event_handler = ngx_http_llmbroker_read_event;
     }

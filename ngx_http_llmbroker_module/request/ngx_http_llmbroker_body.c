@@ -13,6 +13,9 @@
 
 #define NGX_HTTP_LLMBROKER_FILE_PIECE  65536
 
+/* a body that is longer is scanned as it comes, bytes */
+#define NGX_HTTP_LLMBROKER_LONG        65536
+
 /* a slice of a file that is not longer is read: a send costs more, bytes */
 #define NGX_HTTP_LLMBROKER_FILE_LEAST  1024
 
@@ -20,12 +23,16 @@
 #define NGX_HTTP_LLMBROKER_FEW         16
 
 
-typedef struct {
+struct ngx_http_llmbroker_body_scan_s {
     ngx_pool_t                 *pool;
     ngx_http_llmbroker_body_t  *body;
-} ngx_http_llmbroker_body_scan_t;
+    ngx_int_t                   rc;
+    ngx_http_llmbroker_scan_t   scan;
+};
 
 
+static ngx_int_t ngx_http_llmbroker_body_begin(ngx_pool_t *pool,
+    ngx_http_llmbroker_body_t *body, ngx_http_llmbroker_body_scan_t *bs);
 static ngx_int_t ngx_http_llmbroker_body_bufs(ngx_http_request_t *r,
     ngx_http_llmbroker_body_t *body);
 static ngx_int_t ngx_http_llmbroker_body_member(ngx_http_llmbroker_scan_t *s,
@@ -34,6 +41,8 @@ static ngx_int_t ngx_http_llmbroker_body_index(ngx_pool_t *pool,
     ngx_http_llmbroker_body_t *body);
 static void ngx_http_llmbroker_body_index_add(ngx_http_llmbroker_body_t *body,
     ngx_uint_t n);
+static ngx_int_t ngx_http_llmbroker_body_scan_bufs(ngx_http_request_t *r,
+    ngx_http_llmbroker_body_t *body, ngx_http_llmbroker_scan_t *s);
 static ngx_int_t ngx_http_llmbroker_body_scan_buf(ngx_http_request_t *r,
     ngx_http_llmbroker_scan_t *s, ngx_buf_t *b, u_char **piece);
 static ngx_int_t ngx_http_llmbroker_body_copy(u_char *dst, ngx_buf_t *b,
@@ -43,57 +52,107 @@ static ngx_int_t ngx_http_llmbroker_body_part(ngx_pool_t *pool, ngx_buf_t *b,
 
 
 ngx_int_t
+ngx_http_llmbroker_body_expect(ngx_http_request_t *r,
+    ngx_http_llmbroker_body_t *body)
+{
+    off_t                            length;
+    ngx_http_llmbroker_body_scan_t  *bs;
+
+    length = r->headers_in.content_length_n;
+
+    if (length >= 0 && length <= NGX_HTTP_LLMBROKER_LONG) {
+        return NGX_OK;
+    }
+
+    bs = ngx_palloc(r->pool, sizeof(ngx_http_llmbroker_body_scan_t));
+    if (bs == NULL) {
+        return NGX_ERROR;
+    }
+
+    body->scan = bs;
+
+    return ngx_http_llmbroker_body_begin(r->pool, body, bs);
+}
+
+
+void
+ngx_http_llmbroker_body_feed(ngx_http_llmbroker_body_t *body, ngx_chain_t *in)
+{
+    ngx_http_llmbroker_body_scan_t  *bs;
+
+    bs = body->scan;
+
+    for ( /* void */ ; in && bs->rc == NGX_OK; in = in->next) {
+
+        if (ngx_buf_in_memory(in->buf)) {
+            bs->rc = ngx_http_llmbroker_scan(&bs->scan, in->buf->pos,
+                                             in->buf->last);
+        }
+    }
+}
+
+
+static ngx_int_t
+ngx_http_llmbroker_body_begin(ngx_pool_t *pool,
+    ngx_http_llmbroker_body_t *body, ngx_http_llmbroker_body_scan_t *bs)
+{
+    bs->pool = pool;
+    bs->body = body;
+    bs->rc = NGX_OK;
+
+    ngx_http_llmbroker_scan_init(&bs->scan, NGX_HTTP_LLMBROKER_SCAN_OBJECT
+                                            |NGX_HTTP_LLMBROKER_SCAN_UTF8
+                                            |NGX_HTTP_LLMBROKER_SCAN_ESCAPES,
+                                 1, ngx_http_llmbroker_body_member, bs);
+
+    body->index = NULL;
+    body->nindex = 0;
+
+    return ngx_array_init(&body->members, pool, NGX_HTTP_LLMBROKER_FEW,
+                          sizeof(ngx_http_llmbroker_member_t));
+}
+
+
+ngx_int_t
 ngx_http_llmbroker_body_scan(ngx_http_request_t *r,
     ngx_http_llmbroker_body_t *body, ngx_http_llmbroker_error_t *error)
 {
-    u_char                          *piece;
     ngx_int_t                        rc;
-    ngx_chain_t                     *cl;
-    ngx_http_llmbroker_scan_t        s;
-    ngx_http_llmbroker_body_scan_t   data;
-
-    data.pool = r->pool;
-    data.body = body;
-
-    if (ngx_array_init(&body->members, r->pool, NGX_HTTP_LLMBROKER_FEW,
-                       sizeof(ngx_http_llmbroker_member_t))
-        != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
+    ngx_http_llmbroker_body_scan_t  *bs, once;
 
     if (ngx_http_llmbroker_body_bufs(r, body) != NGX_OK) {
         return NGX_ERROR;
     }
 
-    ngx_http_llmbroker_scan_init(&s, NGX_HTTP_LLMBROKER_SCAN_OBJECT
-                                     |NGX_HTTP_LLMBROKER_SCAN_UTF8
-                                     |NGX_HTTP_LLMBROKER_SCAN_ESCAPES,
-                                 1, ngx_http_llmbroker_body_member, &data);
+    bs = body->scan;
 
-    rc = NGX_OK;
-    piece = NULL;
+    if (bs == NULL || (bs->rc == NGX_OK && bs->scan.offset != body->length)) {
 
-    for (cl = body->bufs; cl && rc == NGX_OK; cl = cl->next) {
-        rc = ngx_http_llmbroker_body_scan_buf(r, &s, cl->buf, &piece);
+        /* it is short, or another module has read it, or changed it */
+
+        bs = &once;
+
+        if (ngx_http_llmbroker_body_begin(r->pool, body, bs) != NGX_OK) {
+            return NGX_ERROR;
+        }
+
+        bs->rc = ngx_http_llmbroker_body_scan_bufs(r, body, &bs->scan);
     }
 
-    if (piece) {
-        ngx_pfree(r->pool, piece);
-    }
+    rc = bs->rc;
 
     if (rc == NGX_OK) {
-        rc = ngx_http_llmbroker_scan_end(&s);
+        rc = ngx_http_llmbroker_scan_end(&bs->scan);
     }
 
     if (rc == NGX_DECLINED) {
         ngx_http_llmbroker_error_text(r->pool, error,
                                       NGX_HTTP_LLMBROKER_INVALID_JSON, NULL,
                                       "The request body is not valid: "
-                                      "%s at byte %O.", s.error, s.offset);
+                                      "%s at byte %O.", bs->scan.error,
+                                      bs->scan.offset);
     }
 
-    body->length = s.offset;
     body->parsed = (rc == NGX_OK);
 
     return rc;
@@ -112,9 +171,15 @@ ngx_http_llmbroker_body_bufs(ngx_http_request_t *r,
     ngx_buf_t    *b, *last;
     ngx_chain_t  *cl, *new, **ll;
 
+    body->length = 0;
     body->bufs = r->request_body ? r->request_body->bufs : NULL;
 
-    if (body->bufs == NULL || body->bufs->next == NULL) {
+    if (body->bufs == NULL) {
+        return NGX_OK;
+    }
+
+    if (body->bufs->next == NULL) {
+        body->length = ngx_buf_size(body->bufs->buf);
         return NGX_OK;
     }
 
@@ -123,6 +188,8 @@ ngx_http_llmbroker_body_bufs(ngx_http_request_t *r,
 
     for (cl = r->request_body->bufs; cl; cl = cl->next) {
         b = cl->buf;
+
+        body->length += ngx_buf_size(b);
 
         if (last && ngx_buf_in_memory(b) && b->pos == last->last) {
             last->last = b->last;
@@ -184,6 +251,29 @@ ngx_http_llmbroker_body_join(ngx_http_request_t *r,
 
     body->bufs = cl->next;
     r->request_body->bufs = cl->next;
+}
+
+
+static ngx_int_t
+ngx_http_llmbroker_body_scan_bufs(ngx_http_request_t *r,
+    ngx_http_llmbroker_body_t *body, ngx_http_llmbroker_scan_t *s)
+{
+    u_char       *piece;
+    ngx_int_t     rc;
+    ngx_chain_t  *cl;
+
+    rc = NGX_OK;
+    piece = NULL;
+
+    for (cl = body->bufs; cl && rc == NGX_OK; cl = cl->next) {
+        rc = ngx_http_llmbroker_body_scan_buf(r, s, cl->buf, &piece);
+    }
+
+    if (piece) {
+        ngx_pfree(r->pool, piece);
+    }
+
+    return rc;
 }
 
 

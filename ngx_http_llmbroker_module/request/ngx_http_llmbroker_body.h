@@ -27,7 +27,11 @@ typedef struct {
 } ngx_http_llmbroker_member_t;
 
 
+typedef struct ngx_http_llmbroker_body_scan_s  ngx_http_llmbroker_body_scan_t;
+
 typedef struct {
+    ngx_http_llmbroker_body_scan_t  *scan;       /* of what has come, when it
+                                                    is a long body, or NULL */
     ngx_chain_t                     *bufs;       /* over r->request_body's */
     off_t                            length;
     ngx_array_t                      members;    /* member_t, body's order */
@@ -37,6 +41,21 @@ typedef struct {
     ngx_uint_t                       parsed;
 } ngx_http_llmbroker_body_t;
 
+
+/*
+ * The body of r is about to be read: when it may be long, body->scan is set
+ * and ..._body_feed() gets what comes.  Return: NGX_OK, NGX_ERROR.
+ */
+ngx_int_t ngx_http_llmbroker_body_expect(ngx_http_request_t *r,
+    ngx_http_llmbroker_body_t *body);
+
+/*
+ * Scans the next buffers of a body, so that no other request waits for a long
+ * scan, and a file is not read again; what is wrong with it,
+ * ..._body_scan() tells.
+ */
+void ngx_http_llmbroker_body_feed(ngx_http_llmbroker_body_t *body,
+    ngx_chain_t *in);
 
 /*
  * Checks the body of r, which must have been read: one JSON object, strict

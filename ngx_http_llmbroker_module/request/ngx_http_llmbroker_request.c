@@ -110,7 +110,9 @@ ngx_http_llmbroker_request_scan(ngx_http_llmbroker_ctx_t *ctx)
         rc = ngx_http_llmbroker_request_check(ctx);
     }
 
-    if (rc == NGX_OK && ngx_http_llmbroker_request_translated(ctx)) {
+    if (rc == NGX_OK && ctx->body.bufs->next
+        && ngx_http_llmbroker_request_translated(ctx))
+    {
         ngx_http_llmbroker_body_join(ctx->request, &ctx->body);
     }
 
