@@ -134,7 +134,6 @@ static ngx_int_t
 ngx_http_llmbroker_add_headers(ngx_http_request_t *r,
     ngx_http_llmbroker_ctx_t *ctx, ngx_http_llmbroker_main_conf_t *mcf)
 {
-    u_char                     *p;
     ngx_str_t                   value;
     ngx_uint_t                  request_id;
     ngx_http_variable_value_t  *v;
@@ -189,16 +188,10 @@ ngx_http_llmbroker_add_headers(ngx_http_request_t *r,
             return NGX_ERROR;
         }
 
-        p = ngx_pnalloc(r->pool, NGX_INT_T_LEN);
-        if (p == NULL) {
-            return NGX_ERROR;
-        }
-
-        value.data = p;
-        value.len = ngx_sprintf(p, "%ui", ctx->attempts) - p;
-
-        if (ngx_http_llmbroker_add_header(r, "x-llmbroker-attempts", &value)
-            != NGX_OK)
+        if (ngx_http_llmbroker_number(r->pool, ctx->attempts, 0, &value)
+            != NGX_OK
+            || ngx_http_llmbroker_add_header(r, "x-llmbroker-attempts", &value)
+               != NGX_OK)
         {
             return NGX_ERROR;
         }

@@ -91,6 +91,13 @@ ngx_int_t ngx_http_llmbroker_cors_preflight(ngx_http_request_t *r);
 /* Registers the variables; at preconfiguration.  Return: NGX_OK, NGX_ERROR. */
 ngx_int_t ngx_http_llmbroker_add_variables(ngx_conf_t *cf);
 
+/*
+ * A number as text, the last digits of it behind a point; below ten and without
+ * decimals nothing is allocated.  Return: NGX_OK, NGX_ERROR.
+ */
+ngx_int_t ngx_http_llmbroker_number(ngx_pool_t *pool, ngx_uint_t n,
+    ngx_uint_t decimals, ngx_str_t *text);
+
 /* Puts the filters at the head of nginx's chains; at postconfiguration. */
 void ngx_http_llmbroker_filter_install(void);
 

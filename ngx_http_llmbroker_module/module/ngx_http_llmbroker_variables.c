@@ -188,8 +188,9 @@ static ngx_int_t
 ngx_http_llmbroker_number_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data)
 {
-    u_char                    *p;
     ngx_int_t                  n;
+    ngx_str_t                  value;
+    ngx_uint_t                 decimals;
     ngx_http_llmbroker_ctx_t  *ctx;
 
     v->not_found = 1;
@@ -223,18 +224,14 @@ ngx_http_llmbroker_number_variable(ngx_http_request_t *r,
         return NGX_OK;
     }
 
-    p = ngx_pnalloc(r->pool, NGX_INT_T_LEN + sizeof(".000"));
-    if (p == NULL) {
+    decimals = (data == NGX_HTTP_LLMBROKER_VAR_TTFT) ? 3 : 0;
+
+    if (ngx_http_llmbroker_number(r->pool, n, decimals, &value) != NGX_OK) {
         return NGX_ERROR;
     }
 
-    v->data = p;
-
-    p = (data == NGX_HTTP_LLMBROKER_VAR_TTFT)
-            ? ngx_sprintf(p, "%i.%03i", n / 1000, n % 1000)
-            : ngx_sprintf(p, "%i", n);
-
-    v->len = p - v->data;
+    v->len = value.len;
+    v->data = value.data;
     v->valid = 1;
     v->no_cacheable = 0;
     v->not_found = 0;
@@ -278,4 +275,45 @@ ngx_http_llmbroker_token_count(ngx_http_llmbroker_ctx_t *ctx, uintptr_t data)
     }
 
     return usage->total;
+}
+
+
+ngx_int_t
+ngx_http_llmbroker_number(ngx_pool_t *pool, ngx_uint_t n, ngx_uint_t decimals,
+    ngx_str_t *text)
+{
+    u_char         *p, *last;
+
+    static u_char   digits[] = "0123456789";
+
+    if (n < 10 && decimals == 0) {
+        text->data = &digits[n];
+        text->len = 1;
+        return NGX_OK;
+    }
+
+    p = ngx_pnalloc(pool, NGX_INT_T_LEN + 1);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    last = p + NGX_INT_T_LEN + 1;
+    p = last;
+
+    /* from the last digit on, one at least in front of the point */
+
+    do {
+        if (decimals && last - p == (ptrdiff_t) decimals) {
+            *--p = '.';
+        }
+
+        *--p = (u_char) ('0' + n % 10);
+        n /= 10;
+
+    } while (n || (decimals && last - p < (ptrdiff_t) decimals + 2));
+
+    text->data = p;
+    text->len = last - p;
+
+    return NGX_OK;
 }

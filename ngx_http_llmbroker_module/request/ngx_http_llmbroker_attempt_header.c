@@ -175,20 +175,26 @@ ngx_http_llmbroker_header_line(ngx_http_llmbroker_attempt_t *at)
         return NGX_OK;
     }
 
-    ngx_strlow(low, r->header_name_start, name.len);
-    name.data = low;
+    if (name.len == r->lowcase_index) {
+        name.data = r->lowcase_header;
+
+    } else {
+        /* nginx keeps the first bytes only, and none of an odd name */
+        ngx_strlow(low, r->header_name_start, name.len);
+        name.data = low;
+    }
 
     for (h = ngx_http_llmbroker_headers; h->name.len; h++) {
 
         if (h->name.len == name.len
-            && ngx_memcmp(h->name.data, low, name.len) == 0)
+            && ngx_memcmp(h->name.data, name.data, name.len) == 0)
         {
             return h->handler(at, &name, &value);
         }
     }
 
     if (name.len > ngx_http_llmbroker_ratelimit.len
-        && ngx_memcmp(low, ngx_http_llmbroker_ratelimit.data,
+        && ngx_memcmp(name.data, ngx_http_llmbroker_ratelimit.data,
                       ngx_http_llmbroker_ratelimit.len)
            == 0)
     {
