@@ -393,7 +393,7 @@ sub command {
 
 sub toolchain {
     my ($version) = `$nginx -v 2>&1` =~ m{nginx/(\S+)};
-    my ($built) = `$nginx -V 2>&1` =~ /^built by (.*)/m;
+    my ($built) = `$nginx -V 2>&1` =~ /^built by (.*\S)/m;
     my ($cc) = `\${CC:-cc} --version` =~ /(.*)/;
     my ($libc) = `getconf GNU_LIBC_VERSION` =~ /(.*)/;
     my ($arch) = `uname -m` =~ /(.*)/;
