@@ -8,6 +8,7 @@
 
 
 #define NGX_HTTP_LLMBROKER_CONF_NESTED           6  /* keys, at most */
+#define NGX_HTTP_LLMBROKER_CONF_WORDS            4  /* at most */
 
 #define NGX_HTTP_LLMBROKER_CONF_BACKOFF          100
 #define NGX_HTTP_LLMBROKER_CONF_BACKOFF_MAX      5000
@@ -27,6 +28,14 @@ typedef struct {
 } ngx_http_llmbroker_conf_pair_t;
 
 
+/* the words of a field, whose indexes are its values */
+typedef struct {
+    size_t                           offset;   /* of the field */
+    const char                      *what;     /* they are, for messages */
+    ngx_str_t                        words[NGX_HTTP_LLMBROKER_CONF_WORDS + 1];
+} ngx_http_llmbroker_conf_words_t;
+
+
 /* a variable and the first value that names it */
 typedef struct {
     ngx_int_t                        index;
@@ -34,16 +43,7 @@ typedef struct {
 } ngx_http_llmbroker_conf_affinity_t;
 
 
-static ngx_int_t ngx_http_llmbroker_conf_set_strategy(
-    ngx_http_llmbroker_reader_t *rd, ngx_http_llmbroker_yaml_t *v,
-    const ngx_http_llmbroker_conf_key_t *k, void *field);
-static ngx_int_t ngx_http_llmbroker_conf_set_commit(
-    ngx_http_llmbroker_reader_t *rd, ngx_http_llmbroker_yaml_t *v,
-    const ngx_http_llmbroker_conf_key_t *k, void *field);
-static ngx_int_t ngx_http_llmbroker_conf_set_abort(
-    ngx_http_llmbroker_reader_t *rd, ngx_http_llmbroker_yaml_t *v,
-    const ngx_http_llmbroker_conf_key_t *k, void *field);
-static ngx_int_t ngx_http_llmbroker_conf_set_ejected(
+static ngx_int_t ngx_http_llmbroker_conf_set_word(
     ngx_http_llmbroker_reader_t *rd, ngx_http_llmbroker_yaml_t *v,
     const ngx_http_llmbroker_conf_key_t *k, void *field);
 static ngx_int_t ngx_http_llmbroker_conf_set_affinity(
@@ -77,33 +77,22 @@ static ngx_int_t ngx_http_llmbroker_conf_pair(ngx_http_llmbroker_reader_t *rd,
     ngx_msec_t *low, ngx_msec_t *high);
 
 
-static ngx_str_t  ngx_http_llmbroker_conf_strategies[] = {
-    ngx_string("weighted"),
-    ngx_string("least_latency"),
-    ngx_string("least_busy"),
-    ngx_string("priority"),
-    ngx_null_string
-};
+/* each field whose key has the setter of words */
 
+static ngx_http_llmbroker_conf_words_t  ngx_http_llmbroker_conf_words[] = {
 
-static ngx_str_t  ngx_http_llmbroker_conf_commits[] = {
-    ngx_string("content"),
-    ngx_string("header"),
-    ngx_null_string
-};
+    { offsetof(ngx_http_llmbroker_policy_t, strategy), "strategy",
+      { ngx_string("weighted"), ngx_string("least_latency"),
+        ngx_string("least_busy"), ngx_string("priority"), ngx_null_string } },
 
+    { offsetof(ngx_http_llmbroker_policy_t, commit_header), "word",
+      { ngx_string("content"), ngx_string("header"), ngx_null_string } },
 
-static ngx_str_t  ngx_http_llmbroker_conf_aborts[] = {
-    ngx_string("cancel"),
-    ngx_string("drain"),
-    ngx_null_string
-};
+    { offsetof(ngx_http_llmbroker_policy_t, drain), "word",
+      { ngx_string("cancel"), ngx_string("drain"), ngx_null_string } },
 
-
-static ngx_str_t  ngx_http_llmbroker_conf_ejected[] = {
-    ngx_string("fail"),
-    ngx_string("least_bad"),
-    ngx_null_string
+    { offsetof(ngx_http_llmbroker_policy_t, least_bad), "word",
+      { ngx_string("fail"), ngx_string("least_bad"), ngx_null_string } }
 };
 
 
@@ -145,7 +134,7 @@ const ngx_http_llmbroker_conf_key_t
     ngx_http_llmbroker_conf_policy_keys[NGX_HTTP_LLMBROKER_POLICY_KEYS + 1] =
 {
     ngx_http_llmbroker_conf_policy_key("strategy",
-        ngx_http_llmbroker_conf_set_strategy, strategy, 0, 0),
+        ngx_http_llmbroker_conf_set_word, strategy, 0, 0),
 
     ngx_http_llmbroker_conf_policy_keys_of("affinity",
         ngx_http_llmbroker_conf_set_affinity),
@@ -171,13 +160,13 @@ const ngx_http_llmbroker_conf_key_t
         0, NGX_HTTP_LLMBROKER_DAY),
 
     ngx_http_llmbroker_conf_policy_key("stream_commit",
-        ngx_http_llmbroker_conf_set_commit, commit_header, 0, 0),
+        ngx_http_llmbroker_conf_set_word, commit_header, 0, 0),
 
     ngx_http_llmbroker_conf_policy_key("on_client_abort",
-        ngx_http_llmbroker_conf_set_abort, drain, 0, 0),
+        ngx_http_llmbroker_conf_set_word, drain, 0, 0),
 
     ngx_http_llmbroker_conf_policy_key("when_all_ejected",
-        ngx_http_llmbroker_conf_set_ejected, least_bad, 0, 0),
+        ngx_http_llmbroker_conf_set_word, least_bad, 0, 0),
 
     ngx_http_llmbroker_conf_policy_keys_of("hedge",
         ngx_http_llmbroker_conf_set_hedge),
@@ -383,45 +372,17 @@ ngx_http_llmbroker_conf_pair(ngx_http_llmbroker_reader_t *rd,
 
 
 static ngx_int_t
-ngx_http_llmbroker_conf_set_strategy(ngx_http_llmbroker_reader_t *rd,
+ngx_http_llmbroker_conf_set_word(ngx_http_llmbroker_reader_t *rd,
     ngx_http_llmbroker_yaml_t *v, const ngx_http_llmbroker_conf_key_t *k,
     void *field)
 {
-    return ngx_http_llmbroker_conf_word(rd, v, "strategy",
-                                        ngx_http_llmbroker_conf_strategies,
-                                        field);
-}
+    ngx_http_llmbroker_conf_words_t  *w;
 
+    for (w = ngx_http_llmbroker_conf_words; w->offset != k->offset; w++) {
+        /* void */
+    }
 
-static ngx_int_t
-ngx_http_llmbroker_conf_set_commit(ngx_http_llmbroker_reader_t *rd,
-    ngx_http_llmbroker_yaml_t *v, const ngx_http_llmbroker_conf_key_t *k,
-    void *field)
-{
-    return ngx_http_llmbroker_conf_word(rd, v, "word",
-                                        ngx_http_llmbroker_conf_commits,
-                                        field);
-}
-
-
-static ngx_int_t
-ngx_http_llmbroker_conf_set_abort(ngx_http_llmbroker_reader_t *rd,
-    ngx_http_llmbroker_yaml_t *v, const ngx_http_llmbroker_conf_key_t *k,
-    void *field)
-{
-    return ngx_http_llmbroker_conf_word(rd, v, "word",
-                                        ngx_http_llmbroker_conf_aborts, field);
-}
-
-
-static ngx_int_t
-ngx_http_llmbroker_conf_set_ejected(ngx_http_llmbroker_reader_t *rd,
-    ngx_http_llmbroker_yaml_t *v, const ngx_http_llmbroker_conf_key_t *k,
-    void *field)
-{
-    return ngx_http_llmbroker_conf_word(rd, v, "word",
-                                        ngx_http_llmbroker_conf_ejected,
-                                        field);
+    return ngx_http_llmbroker_conf_word(rd, v, w->what, w->words, field);
 }
 
 
