@@ -206,6 +206,7 @@ run: deps-build deps-run build ## serve on http://localhost:8000 (PORT=), with .
 UNIT =		$(OBJS)/unit
 UNIT_SRCS =	$(wildcard $(DIR)/codec/*.c $(DIR)/provider/*.c \
 		$(DIR)/state/*.c) \
+		$(DIR)/config/ngx_http_llmbroker_clients.c \
 		$(DIR)/config/ngx_http_llmbroker_conf_tier.c \
 		$(DIR)/request/ngx_http_llmbroker_balance.c \
 		$(DIR)/request/ngx_http_llmbroker_retry.c \

@@ -12,6 +12,7 @@
 #include <ngx_core.h>
 #include <ngx_http.h>
 
+#include "config/ngx_http_llmbroker_clients.h"
 #include "config/ngx_http_llmbroker_resolve.h"
 #include "provider/ngx_http_llmbroker_provider.h"
 #include "state/ngx_http_llmbroker_breaker.h"
@@ -148,12 +149,6 @@ struct ngx_http_llmbroker_model_s {
 };
 
 
-/* SHA-256 of a client's key */
-typedef struct {
-    u_char                           hash[32];
-} ngx_http_llmbroker_client_key_t;
-
-
 typedef struct {
     ngx_str_t                        file;        /* full name */
 
@@ -174,7 +169,7 @@ typedef struct {
     ngx_array_t                      names;       /* resolve_t *: what is
                                                      asked for at run time */
 
-    ngx_array_t                      client_keys; /* client_key_t */
+    ngx_http_llmbroker_clients_t    *clients;     /* NULL: no keys */
     ngx_array_t                      origins;     /* ngx_str_t */
 } ngx_http_llmbroker_conf_t;
 

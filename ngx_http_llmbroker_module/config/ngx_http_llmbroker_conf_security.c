@@ -7,7 +7,6 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 #include <ngx_http.h>
-#include <openssl/evp.h>
 
 #include "config/ngx_http_llmbroker_conf_security.h"
 #include "config/ngx_http_llmbroker_conf_value.h"
@@ -85,7 +84,9 @@ ngx_http_llmbroker_conf_security(ngx_http_llmbroker_reader_t *rd,
 
     rd->conf->auth = security.auth;
 
-    if (security.auth && rd->conf->client_keys.nelts == 0) {
+    if (security.auth
+        && (rd->conf->clients == NULL || rd->conf->clients->n == 0))
+    {
         return ngx_http_llmbroker_conf_invalid_hidden(rd,
                                      security.keys ? security.keys : map,
                                      "\"enable_api_key_auth\" needs a key");
@@ -99,18 +100,17 @@ static ngx_int_t
 ngx_http_llmbroker_conf_client_keys(ngx_http_llmbroker_reader_t *rd,
     ngx_http_llmbroker_yaml_t *list)
 {
-    ngx_int_t                         rc;
-    ngx_str_t                         text;
-    ngx_http_llmbroker_yaml_t        *v;
-    ngx_http_llmbroker_client_key_t  *key;
+    ngx_int_t                      rc;
+    ngx_str_t                      text;
+    ngx_http_llmbroker_yaml_t     *v;
+    ngx_http_llmbroker_clients_t  *clients;
 
-    if (ngx_array_init(&rd->conf->client_keys, rd->cf->pool,
-                       list->n ? list->n : 1,
-                       sizeof(ngx_http_llmbroker_client_key_t))
-        != NGX_OK)
-    {
+    clients = ngx_http_llmbroker_clients_create(rd->cf->pool, list->n);
+    if (clients == NULL) {
         return NGX_ERROR;
     }
+
+    rd->conf->clients = clients;
 
     for (v = list->child; v; v = v->next) {
 
@@ -129,14 +129,8 @@ ngx_http_llmbroker_conf_client_keys(ngx_http_llmbroker_reader_t *rd,
             return ngx_http_llmbroker_conf_invalid(rd, v, "the key is empty");
         }
 
-        key = ngx_array_push(&rd->conf->client_keys);
-        if (key == NULL) {
-            return NGX_ERROR;
-        }
-
-        if (EVP_Digest(text.data, text.len, key->hash, NULL, EVP_sha256(),
-                       NULL)
-            != 1)
+        if (ngx_http_llmbroker_clients_add(clients, rd->cf->pool, &text)
+            != NGX_OK)
         {
             return NGX_ERROR;
         }

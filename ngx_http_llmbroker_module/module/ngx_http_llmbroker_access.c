@@ -8,8 +8,6 @@
 #include <ngx_core.h>
 #include <ngx_http.h>
 
-#include <openssl/sha.h>
-
 #include "module/ngx_http_llmbroker_module.h"
 #include "request/ngx_http_llmbroker_headers.h"
 
@@ -18,41 +16,19 @@ static ngx_int_t ngx_http_llmbroker_client_key(ngx_http_request_t *r,
     ngx_str_t *key);
 
 
-/*
- * All keys are compared, each in constant time and over hashes of one length,
- * so that the time tells nothing about any of them.
- */
-
 ngx_int_t
 ngx_http_llmbroker_access(ngx_http_request_t *r,
     ngx_http_llmbroker_conf_t *conf)
 {
-    u_char                           hash[SHA256_DIGEST_LENGTH], diff;
-    ngx_str_t                        key;
-    ngx_uint_t                       i, j, found;
-    ngx_http_llmbroker_client_key_t *keys;
+    ngx_str_t  key;
 
     if (ngx_http_llmbroker_client_key(r, &key) != NGX_OK) {
         return NGX_DECLINED;
     }
 
-    SHA256(key.data, key.len, hash);
-
-    found = 0;
-    keys = conf->client_keys.elts;
-
-    for (i = 0; i < conf->client_keys.nelts; i++) {
-
-        diff = 0;
-
-        for (j = 0; j < SHA256_DIGEST_LENGTH; j++) {
-            diff |= keys[i].hash[j] ^ hash[j];
-        }
-
-        found |= (diff == 0);
-    }
-
-    return found ? NGX_OK : NGX_DECLINED;
+    return ngx_http_llmbroker_clients_find(conf->clients, &key)
+           ? NGX_OK
+           : NGX_DECLINED;
 }
 
 
