@@ -34,6 +34,8 @@ static ngx_int_t ngx_http_llmbroker_edit_node(ngx_pool_t *pool,
     ngx_str_t *value, ngx_http_llmbroker_json_t *v);
 static ngx_http_llmbroker_param_t *ngx_http_llmbroker_edit_added(
     ngx_http_llmbroker_edit_t *edit, ngx_str_t *name);
+static ngx_int_t ngx_http_llmbroker_edit_members(
+    ngx_http_llmbroker_edit_t *edit, ngx_uint_t first, ngx_str_t *text);
 static ngx_int_t ngx_http_llmbroker_edit_memory(ngx_pool_t *pool,
     ngx_chain_t ***ll, ngx_str_t *text);
 
@@ -582,7 +584,6 @@ ngx_http_llmbroker_edit_chain(ngx_http_llmbroker_edit_t *edit,
     ngx_str_t                     text;
     ngx_uint_t                    i, n, first, kept;
     ngx_chain_t                 **ll, *cl;
-    ngx_http_llmbroker_param_t   *added;
     ngx_http_llmbroker_member_t  *m;
 
     m = edit->body->members.elts;
@@ -660,8 +661,6 @@ ngx_http_llmbroker_edit_chain(ngx_http_llmbroker_edit_t *edit,
         from = to;
     }
 
-    added = edit->added.elts;
-
     if (edit->added.nelts || !kept || n == 0) {
         if (ngx_http_llmbroker_body_slice(edit->pool, edit->body, from, to,
                                           &ll)
@@ -673,26 +672,12 @@ ngx_http_llmbroker_edit_chain(ngx_http_llmbroker_edit_t *edit,
         from = n ? m[n - 1].end : to;
     }
 
-    for (i = 0; i < edit->added.nelts; i++) {
-
-        text.len = 1 + added[i].key.len + 1 + added[i].value.len;
-        text.data = ngx_pnalloc(edit->pool, text.len);
-        if (text.data == NULL) {
-            return NGX_ERROR;
-        }
-
-        (void) ngx_sprintf(text.data, ",%V:%V", &added[i].key,
-                           &added[i].value);
-
-        if (first) {
-            text.data++;
-            text.len--;
-            first = 0;
-        }
-
-        if (ngx_http_llmbroker_edit_memory(edit->pool, &ll, &text) != NGX_OK) {
-            return NGX_ERROR;
-        }
+    if (edit->added.nelts
+        && (ngx_http_llmbroker_edit_members(edit, first, &text) != NGX_OK
+            || ngx_http_llmbroker_edit_memory(edit->pool, &ll, &text)
+               != NGX_OK))
+    {
+        return NGX_ERROR;
     }
 
     if (ngx_http_llmbroker_body_slice(edit->pool, edit->body, from,
@@ -708,6 +693,47 @@ ngx_http_llmbroker_edit_chain(ngx_http_llmbroker_edit_t *edit,
     for (cl = *chain; cl; cl = cl->next) {
         *length += ngx_buf_size(cl->buf);
     }
+
+    return NGX_OK;
+}
+
+
+/* the members that are added, as one text; first: no other is before them */
+
+static ngx_int_t
+ngx_http_llmbroker_edit_members(ngx_http_llmbroker_edit_t *edit,
+    ngx_uint_t first, ngx_str_t *text)
+{
+    u_char                      *p;
+    ngx_uint_t                   i;
+    ngx_http_llmbroker_param_t  *added;
+
+    added = edit->added.elts;
+    text->len = 0;
+
+    for (i = 0; i < edit->added.nelts; i++) {
+        text->len += 1 + added[i].key.len + 1 + added[i].value.len;
+    }
+
+    text->data = ngx_pnalloc(edit->pool, text->len);
+    if (text->data == NULL) {
+        return NGX_ERROR;
+    }
+
+    p = text->data;
+
+    for (i = 0; i < edit->added.nelts; i++) {
+
+        if (i || !first) {
+            *p++ = ',';
+        }
+
+        p = ngx_cpymem(p, added[i].key.data, added[i].key.len);
+        *p++ = ':';
+        p = ngx_cpymem(p, added[i].value.data, added[i].value.len);
+    }
+
+    text->len = p - text->data;
 
     return NGX_OK;
 }
