@@ -22,6 +22,7 @@ typedef struct {
     ngx_uint_t                       generation;   /* of it, in the zone */
     ngx_int_t                        request_id;   /* variable's index */
     time_t                           created;      /* of this configuration */
+    ngx_str_t                        models;       /* the list, JSON */
     unsigned                         used:1;       /* some location serves */
 
     /* of the first location that serves; NULL: there is none */
@@ -63,6 +64,13 @@ ngx_int_t ngx_http_llmbroker_early_handler(ngx_http_request_t *r);
 
 /* The log handler: one line of level info for each call. */
 ngx_int_t ngx_http_llmbroker_log_handler(ngx_http_request_t *r);
+
+/*
+ * Writes the list of models, once, as it may be long.
+ * Return: NGX_OK, NGX_ERROR.
+ */
+ngx_int_t ngx_http_llmbroker_pages_init(ngx_conf_t *cf,
+    ngx_http_llmbroker_main_conf_t *mcf);
 
 /*
  * Answers a page that needs no provider.  Return: for

@@ -26,7 +26,6 @@ static ngx_int_t ngx_http_llmbroker_page_text(ngx_http_request_t *r,
 static ngx_int_t ngx_http_llmbroker_page_send(ngx_http_request_t *r,
     ngx_uint_t status, ngx_http_llmbroker_out_t *out);
 static ngx_int_t ngx_http_llmbroker_page_root(ngx_http_request_t *r);
-static ngx_int_t ngx_http_llmbroker_page_models(ngx_http_request_t *r);
 static ngx_int_t ngx_http_llmbroker_page_model(ngx_http_request_t *r,
     ngx_str_t *alias);
 static void ngx_http_llmbroker_write_model(
@@ -90,10 +89,62 @@ static const char  *ngx_http_llmbroker_breakers[] = {
 
 
 ngx_int_t
+ngx_http_llmbroker_pages_init(ngx_conf_t *cf,
+    ngx_http_llmbroker_main_conf_t *mcf)
+{
+    ngx_uint_t                         i;
+    ngx_http_llmbroker_out_t           out;
+    ngx_http_llmbroker_conf_t         *conf;
+    ngx_http_llmbroker_model_t        *model;
+    ngx_http_llmbroker_json_writer_t   w;
+
+    conf = mcf->shared.conf;
+    model = conf->models.elts;
+
+    ngx_http_llmbroker_out_init(&out, cf->temp_pool, NULL, NULL,
+                                ngx_pagesize);
+    ngx_http_llmbroker_json_write_start(&w, &out);
+
+    ngx_http_llmbroker_json_open(&w);
+    ngx_http_llmbroker_json_key(&w, "object");
+    ngx_http_llmbroker_json_text(&w, "list");
+    ngx_http_llmbroker_json_key(&w, "data");
+    ngx_http_llmbroker_json_open_array(&w);
+
+    for (i = 0; i < conf->models.nelts; i++) {
+        ngx_http_llmbroker_write_model(&w, &model[i], mcf);
+    }
+
+    ngx_http_llmbroker_json_close_array(&w);
+
+    /* for clients of the first LLMBroker */
+
+    ngx_http_llmbroker_json_key(&w, "models");
+    ngx_http_llmbroker_json_open_array(&w);
+
+    for (i = 0; i < conf->models.nelts; i++) {
+        ngx_http_llmbroker_json_str(&w, &model[i].name);
+    }
+
+    ngx_http_llmbroker_json_close_array(&w);
+    ngx_http_llmbroker_json_close(&w);
+
+    if (ngx_http_llmbroker_json_write_end(&w) != NGX_OK
+        || ngx_http_llmbroker_out_copy(&out, "\n", 1) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    return ngx_http_llmbroker_out_text(&out, cf->pool, &mcf->models);
+}
+
+
+ngx_int_t
 ngx_http_llmbroker_page(ngx_http_request_t *r,
     ngx_http_llmbroker_endpoint_t *endpoint)
 {
-    ngx_int_t  rc;
+    ngx_int_t                        rc;
+    ngx_http_llmbroker_main_conf_t  *mcf;
 
     rc = ngx_http_discard_request_body(r);
 
@@ -104,7 +155,11 @@ ngx_http_llmbroker_page(ngx_http_request_t *r,
     switch (endpoint->page) {
 
     case NGX_HTTP_LLMBROKER_PAGE_MODELS:
-        return ngx_http_llmbroker_page_models(r);
+        mcf = ngx_http_get_module_main_conf(r, ngx_http_llmbroker_module);
+
+        return ngx_http_llmbroker_page_text(r, "application/json",
+                                            mcf->models.data,
+                                            mcf->models.len);
 
     case NGX_HTTP_LLMBROKER_PAGE_MODEL:
         return ngx_http_llmbroker_page_model(r, &endpoint->alias);
@@ -189,55 +244,6 @@ ngx_http_llmbroker_page_root(ngx_http_request_t *r)
     ngx_http_llmbroker_json_text(&w, NGX_HTTP_LLMBROKER_VERSION);
     ngx_http_llmbroker_json_key(&w, "status");
     ngx_http_llmbroker_json_text(&w, "ok");
-    ngx_http_llmbroker_json_close(&w);
-
-    if (ngx_http_llmbroker_json_write_end(&w) != NGX_OK) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    return ngx_http_llmbroker_page_send(r, NGX_HTTP_OK, &out);
-}
-
-
-static ngx_int_t
-ngx_http_llmbroker_page_models(ngx_http_request_t *r)
-{
-    ngx_uint_t                        i;
-    ngx_http_llmbroker_out_t          out;
-    ngx_http_llmbroker_model_t       *model;
-    ngx_http_llmbroker_conf_t        *conf;
-    ngx_http_llmbroker_main_conf_t   *mcf;
-    ngx_http_llmbroker_json_writer_t  w;
-
-    mcf = ngx_http_get_module_main_conf(r, ngx_http_llmbroker_module);
-    conf = mcf->shared.conf;
-    model = conf->models.elts;
-
-    ngx_http_llmbroker_out_init(&out, r->pool, NULL, NULL, ngx_pagesize);
-    ngx_http_llmbroker_json_write_start(&w, &out);
-
-    ngx_http_llmbroker_json_open(&w);
-    ngx_http_llmbroker_json_key(&w, "object");
-    ngx_http_llmbroker_json_text(&w, "list");
-    ngx_http_llmbroker_json_key(&w, "data");
-    ngx_http_llmbroker_json_open_array(&w);
-
-    for (i = 0; i < conf->models.nelts; i++) {
-        ngx_http_llmbroker_write_model(&w, &model[i], mcf);
-    }
-
-    ngx_http_llmbroker_json_close_array(&w);
-
-    /* for clients of the first LLMBroker */
-
-    ngx_http_llmbroker_json_key(&w, "models");
-    ngx_http_llmbroker_json_open_array(&w);
-
-    for (i = 0; i < conf->models.nelts; i++) {
-        ngx_http_llmbroker_json_str(&w, &model[i].name);
-    }
-
-    ngx_http_llmbroker_json_close_array(&w);
     ngx_http_llmbroker_json_close(&w);
 
     if (ngx_http_llmbroker_json_write_end(&w) != NGX_OK) {
