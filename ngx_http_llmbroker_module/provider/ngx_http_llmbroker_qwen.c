@@ -18,6 +18,29 @@
 #include "provider/ngx_http_llmbroker_qwen.h"
 
 
+/* members of an answer, its output, a choice or a message; NULL: not there */
+typedef struct {
+    ngx_http_llmbroker_json_t           *output;
+    ngx_http_llmbroker_json_t           *usage;
+    ngx_http_llmbroker_json_t           *code;
+    ngx_http_llmbroker_json_t           *choices;
+    ngx_http_llmbroker_json_t           *text;
+    ngx_http_llmbroker_json_t           *finish_reason;
+    ngx_http_llmbroker_json_t           *index;
+    ngx_http_llmbroker_json_t           *message;
+    ngx_http_llmbroker_json_t           *role;
+    ngx_http_llmbroker_json_t           *logprobs;
+    ngx_http_llmbroker_json_t           *content;
+    ngx_http_llmbroker_json_t           *reasoning;
+    ngx_http_llmbroker_json_t           *tool_calls;
+    unsigned                             more:1;  /* others, or of a root */
+} ngx_http_llmbroker_qwen_members_t;
+
+
+#define ngx_http_llmbroker_qwen_is(key, literal)                             \
+    (ngx_memcmp((key)->data, literal, sizeof(literal) - 1) == 0)
+
+
 static ngx_int_t ngx_http_llmbroker_qwen_response(
     ngx_http_llmbroker_exchange_t *ex, ngx_http_llmbroker_json_t *root);
 static ngx_int_t ngx_http_llmbroker_qwen_event(
@@ -30,11 +53,19 @@ static ngx_int_t ngx_http_llmbroker_qwen_header(
 static ngx_int_t ngx_http_llmbroker_qwen_frame(
     ngx_http_llmbroker_exchange_t *ex, ngx_http_llmbroker_json_t *root,
     ngx_uint_t whole, ngx_uint_t status);
+static void ngx_http_llmbroker_qwen_members(ngx_http_llmbroker_json_t *object,
+    ngx_http_llmbroker_qwen_members_t *m);
 static ngx_uint_t ngx_http_llmbroker_qwen_only_usage(
     ngx_http_llmbroker_json_t *root);
+static ngx_int_t ngx_http_llmbroker_qwen_simple(
+    ngx_http_llmbroker_exchange_t *ex, ngx_http_llmbroker_qwen_members_t *m,
+    ngx_uint_t whole);
+static ngx_int_t ngx_http_llmbroker_qwen_chosen(
+    ngx_http_llmbroker_exchange_t *ex, ngx_uint_t position,
+    ngx_http_llmbroker_json_t *choice, ngx_uint_t whole);
 static ngx_int_t ngx_http_llmbroker_qwen_told(
     ngx_http_llmbroker_exchange_t *ex, ngx_uint_t n,
-    ngx_http_llmbroker_json_t *choice, ngx_http_llmbroker_json_t *message,
+    ngx_http_llmbroker_json_t *message, ngx_http_llmbroker_json_t *logprobs,
     ngx_uint_t whole);
 static ngx_int_t ngx_http_llmbroker_qwen_start(
     ngx_http_llmbroker_exchange_t *ex, ngx_http_llmbroker_json_t *root);
@@ -47,11 +78,6 @@ static ngx_int_t ngx_http_llmbroker_qwen_parts(
 static ngx_int_t ngx_http_llmbroker_qwen_finish(
     ngx_http_llmbroker_exchange_t *ex, ngx_uint_t n,
     ngx_http_llmbroker_json_t *reason, ngx_uint_t whole);
-static ngx_int_t ngx_http_llmbroker_qwen_usage(
-    ngx_http_llmbroker_exchange_t *ex, ngx_http_llmbroker_json_t *root,
-    ngx_http_llmbroker_json_t *choices);
-static ngx_int_t ngx_http_llmbroker_qwen_output(
-    ngx_http_llmbroker_exchange_t *ex, ngx_uint_t n, ngx_int_t output);
 
 
 const ngx_http_llmbroker_dialect_t  ngx_http_llmbroker_qwen = {
@@ -175,33 +201,47 @@ static ngx_int_t
 ngx_http_llmbroker_qwen_frame(ngx_http_llmbroker_exchange_t *ex,
     ngx_http_llmbroker_json_t *root, ngx_uint_t whole, ngx_uint_t status)
 {
-    ngx_int_t                   rc;
-    ngx_uint_t                  n, position;
-    ngx_http_llmbroker_json_t  *output, *choices, *choice, *v;
+    ngx_int_t                           rc;
+    ngx_uint_t                          position;
+    ngx_http_llmbroker_json_t          *choice;
+    ngx_http_llmbroker_qwen_members_t   m, output;
 
-    rc = ngx_http_llmbroker_answer_member_typed(ex, root, "output",
-                                              NGX_HTTP_LLMBROKER_JSON_OBJECT);
+    rc = ngx_http_llmbroker_answer_typed(ex, root,
+                                         NGX_HTTP_LLMBROKER_JSON_OBJECT);
     if (rc != NGX_OK) {
         return rc;
     }
 
-    output = ngx_http_llmbroker_json_get_type(root, "output",
-                                              NGX_HTTP_LLMBROKER_JSON_OBJECT);
+    ngx_http_llmbroker_qwen_members(root, &m);
 
-    rc = ngx_http_llmbroker_answer_member_typed(ex, output, "choices",
-                                               NGX_HTTP_LLMBROKER_JSON_ARRAY);
+    rc = ngx_http_llmbroker_answer_typed(ex, m.output,
+                                         NGX_HTTP_LLMBROKER_JSON_OBJECT);
     if (rc != NGX_OK) {
         return rc;
     }
 
-    choices = ngx_http_llmbroker_json_get_type(output, "choices",
-                                               NGX_HTTP_LLMBROKER_JSON_ARRAY);
+    ngx_http_llmbroker_qwen_members(m.output, &output);
 
-    v = ngx_http_llmbroker_json_get(root, "code");
+    rc = ngx_http_llmbroker_answer_typed(ex, output.choices,
+                                         NGX_HTTP_LLMBROKER_JSON_ARRAY);
+    if (rc != NGX_OK) {
+        return rc;
+    }
 
-    if ((output == NULL
+    if (m.output && m.output->type == NGX_HTTP_LLMBROKER_JSON_NULL) {
+        m.output = NULL;
+    }
+
+    if (output.choices
+        && output.choices->type == NGX_HTTP_LLMBROKER_JSON_NULL)
+    {
+        output.choices = NULL;
+    }
+
+    if ((m.output == NULL
          && (whole || !ngx_http_llmbroker_qwen_only_usage(root)))
-        || (choices == NULL && ngx_http_llmbroker_json_inner(v).len))
+        || (output.choices == NULL
+            && ngx_http_llmbroker_json_inner(m.code).len))
     {
         return ngx_http_llmbroker_qwen_failed(ex, root, status);
     }
@@ -210,68 +250,137 @@ ngx_http_llmbroker_qwen_frame(ngx_http_llmbroker_exchange_t *ex,
         return NGX_ERROR;
     }
 
-    rc = ngx_http_llmbroker_qwen_usage(ex, root, choices);
+    rc = ngx_http_llmbroker_qwen_usage(ex, m.usage, output.choices);
     if (rc != NGX_OK) {
         return rc;
     }
 
-    rc = ngx_http_llmbroker_qwen_extras(ex, 0, output);
-    if (rc != NGX_OK) {
-        return rc;
-    }
-
-    /* the older form: one text */
-
-    if (choices == NULL) {
-        v = ngx_http_llmbroker_json_get(output, "text");
-
-        if (whole && (v == NULL || v->type == NGX_HTTP_LLMBROKER_JSON_NULL)) {
-            return NGX_OK;
-        }
-
-        rc = ngx_http_llmbroker_qwen_content(ex, 0, v, whole);
+    if (output.more) {
+        rc = ngx_http_llmbroker_qwen_extras(ex, 0, m.output);
         if (rc != NGX_OK) {
             return rc;
         }
-
-        v = ngx_http_llmbroker_json_get(output, "finish_reason");
-        return ngx_http_llmbroker_qwen_finish(ex, 0, v, whole);
     }
 
-    choice = choices->child;
+    if (output.choices == NULL) {
+        return ngx_http_llmbroker_qwen_simple(ex, &output, whole);
+    }
+
+    choice = output.choices->child;
 
     for (position = 0; choice; choice = choice->next, position++) {
 
-        v = ngx_http_llmbroker_json_get(choice, "index");
-        n = ngx_http_llmbroker_json_int(v, position);
-
-        rc = ngx_http_llmbroker_answer_member_typed(ex, choice, "message",
-                                              NGX_HTTP_LLMBROKER_JSON_OBJECT);
-        if (rc != NGX_OK) {
-            return rc;
-        }
-
-        v = ngx_http_llmbroker_json_get(choice, "message");
-
-        if (whole && (v == NULL || v->type == NGX_HTTP_LLMBROKER_JSON_NULL)) {
-            return ngx_http_llmbroker_fault(ex, 0, NULL, NULL,
-                                   "The provider's answer has no \"message\".");
-        }
-
-        rc = ngx_http_llmbroker_qwen_told(ex, n, choice, v, whole);
-        if (rc != NGX_OK) {
-            return rc;
-        }
-
-        v = ngx_http_llmbroker_json_get(choice, "finish_reason");
-
-        rc = ngx_http_llmbroker_qwen_finish(ex, n, v, whole);
+        rc = ngx_http_llmbroker_qwen_chosen(ex, position, choice, whole);
         if (rc != NGX_OK) {
             return rc;
         }
     }
 
     return NGX_OK;
+}
+
+
+/* all that is asked of an object, found in one go; of equal names the last */
+
+static void
+ngx_http_llmbroker_qwen_members(ngx_http_llmbroker_json_t *object,
+    ngx_http_llmbroker_qwen_members_t *m)
+{
+    ngx_str_t                  *key;
+    ngx_http_llmbroker_json_t  *v, **place;
+
+    ngx_memzero(m, sizeof(ngx_http_llmbroker_qwen_members_t));
+
+    if (object == NULL || object->type != NGX_HTTP_LLMBROKER_JSON_OBJECT) {
+        return;
+    }
+
+    for (v = object->child; v; v = v->next) {
+
+        key = &v->key;
+        place = NULL;
+
+        switch (key->len) {
+
+        case 4:
+            if (ngx_http_llmbroker_qwen_is(key, "role")) {
+                place = &m->role;
+
+            } else if (ngx_http_llmbroker_qwen_is(key, "text")) {
+                place = &m->text;
+
+            } else if (ngx_http_llmbroker_qwen_is(key, "code")) {
+                m->code = v;
+            }
+
+            break;
+
+        case 5:
+            if (ngx_http_llmbroker_qwen_is(key, "index")) {
+                place = &m->index;
+
+            } else if (ngx_http_llmbroker_qwen_is(key, "usage")) {
+                m->usage = v;
+            }
+
+            break;
+
+        case 6:
+            if (ngx_http_llmbroker_qwen_is(key, "output")) {
+                m->output = v;
+            }
+
+            break;
+
+        case 7:
+            if (ngx_http_llmbroker_qwen_is(key, "content")) {
+                place = &m->content;
+
+            } else if (ngx_http_llmbroker_qwen_is(key, "message")) {
+                place = &m->message;
+
+            } else if (ngx_http_llmbroker_qwen_is(key, "choices")) {
+                place = &m->choices;
+            }
+
+            break;
+
+        case 8:
+            if (ngx_http_llmbroker_qwen_is(key, "logprobs")) {
+                place = &m->logprobs;
+            }
+
+            break;
+
+        case 10:
+            if (ngx_http_llmbroker_qwen_is(key, "tool_calls")) {
+                place = &m->tool_calls;
+            }
+
+            break;
+
+        case 13:
+            if (ngx_http_llmbroker_qwen_is(key, "finish_reason")) {
+                place = &m->finish_reason;
+            }
+
+            break;
+
+        case 17:
+            if (ngx_http_llmbroker_qwen_is(key, "reasoning_content")) {
+                place = &m->reasoning;
+            }
+
+            break;
+        }
+
+        if (place) {
+            *place = v;
+
+        } else {
+            m->more = 1;
+        }
+    }
 }
 
 
@@ -289,32 +398,102 @@ ngx_http_llmbroker_qwen_only_usage(ngx_http_llmbroker_json_t *root)
 }
 
 
+/* the older form: one text */
+
 static ngx_int_t
-ngx_http_llmbroker_qwen_told(ngx_http_llmbroker_exchange_t *ex, ngx_uint_t n,
-    ngx_http_llmbroker_json_t *choice, ngx_http_llmbroker_json_t *message,
-    ngx_uint_t whole)
+ngx_http_llmbroker_qwen_simple(ngx_http_llmbroker_exchange_t *ex,
+    ngx_http_llmbroker_qwen_members_t *m, ngx_uint_t whole)
+{
+    ngx_int_t  rc;
+
+    if (whole
+        && (m->text == NULL || m->text->type == NGX_HTTP_LLMBROKER_JSON_NULL))
+    {
+        return NGX_OK;
+    }
+
+    rc = ngx_http_llmbroker_qwen_content(ex, 0, m->text, whole);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    return ngx_http_llmbroker_qwen_finish(ex, 0, m->finish_reason, whole);
+}
+
+
+static ngx_int_t
+ngx_http_llmbroker_qwen_chosen(ngx_http_llmbroker_exchange_t *ex,
+    ngx_uint_t position, ngx_http_llmbroker_json_t *choice, ngx_uint_t whole)
 {
     ngx_int_t                          rc;
-    ngx_str_t                          inner;
-    ngx_http_llmbroker_json_t         *v;
-    ngx_http_llmbroker_qwen_choice_t  *c;
+    ngx_uint_t                         n;
+    ngx_http_llmbroker_qwen_members_t  m;
+
+    rc = ngx_http_llmbroker_answer_typed(ex, choice,
+                                         NGX_HTTP_LLMBROKER_JSON_OBJECT);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    ngx_http_llmbroker_qwen_members(choice, &m);
+
+    n = ngx_http_llmbroker_json_int(m.index, position);
+
+    rc = ngx_http_llmbroker_answer_typed(ex, m.message,
+                                         NGX_HTTP_LLMBROKER_JSON_OBJECT);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    if (whole
+        && (m.message == NULL
+            || m.message->type == NGX_HTTP_LLMBROKER_JSON_NULL))
+    {
+        return ngx_http_llmbroker_fault(ex, 0, NULL, NULL,
+                               "The provider's answer has no \"message\".");
+    }
+
+    rc = ngx_http_llmbroker_qwen_told(ex, n, m.message, m.logprobs, whole);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    if (m.more) {
+        rc = ngx_http_llmbroker_qwen_extras(ex, n, choice);
+        if (rc != NGX_OK) {
+            return rc;
+        }
+    }
+
+    return ngx_http_llmbroker_qwen_finish(ex, n, m.finish_reason, whole);
+}
+
+
+static ngx_int_t
+ngx_http_llmbroker_qwen_told(ngx_http_llmbroker_exchange_t *ex, ngx_uint_t n,
+    ngx_http_llmbroker_json_t *message, ngx_http_llmbroker_json_t *logprobs,
+    ngx_uint_t whole)
+{
+    ngx_int_t                           rc;
+    ngx_str_t                           inner;
+    ngx_http_llmbroker_qwen_choice_t   *c;
+    ngx_http_llmbroker_qwen_members_t   m;
 
     rc = ngx_http_llmbroker_qwen_choice(ex, n, &c);
     if (rc != NGX_OK) {
         return rc;
     }
 
-    rc = ngx_http_llmbroker_answer_member_typed(ex, message,
-                                              "reasoning_content",
-                                              NGX_HTTP_LLMBROKER_JSON_STRING);
+    ngx_http_llmbroker_qwen_members(message, &m);
+
+    rc = ngx_http_llmbroker_answer_typed(ex, m.reasoning,
+                                         NGX_HTTP_LLMBROKER_JSON_STRING);
     if (rc != NGX_OK) {
         return rc;
     }
 
-    v = ngx_http_llmbroker_json_get_type(message, "reasoning_content",
-                                         NGX_HTTP_LLMBROKER_JSON_STRING);
-    if (v) {
-        inner = ngx_http_llmbroker_json_inner(v);
+    if (m.reasoning && m.reasoning->type == NGX_HTTP_LLMBROKER_JSON_STRING) {
+        inner = ngx_http_llmbroker_json_inner(m.reasoning);
 
         rc = ngx_http_llmbroker_qwen_reasoning(ex, n, &inner, whole);
         if (rc != NGX_OK) {
@@ -322,33 +501,22 @@ ngx_http_llmbroker_qwen_told(ngx_http_llmbroker_exchange_t *ex, ngx_uint_t n,
         }
     }
 
-    v = ngx_http_llmbroker_json_get(message, "content");
-
-    rc = ngx_http_llmbroker_qwen_content(ex, n, v, whole);
+    rc = ngx_http_llmbroker_qwen_content(ex, n, m.content, whole);
     if (rc != NGX_OK) {
         return rc;
     }
 
-    v = ngx_http_llmbroker_json_get(choice, "logprobs");
-
-    rc = ngx_http_llmbroker_qwen_logprobs(ex, n, v, whole);
+    rc = ngx_http_llmbroker_qwen_logprobs(ex, n, logprobs, whole);
     if (rc != NGX_OK) {
         return rc;
     }
 
-    v = ngx_http_llmbroker_json_get(message, "tool_calls");
-
-    rc = ngx_http_llmbroker_qwen_calls(ex, n, v, whole);
+    rc = ngx_http_llmbroker_qwen_calls(ex, n, m.tool_calls, whole);
     if (rc != NGX_OK) {
         return rc;
     }
 
-    rc = ngx_http_llmbroker_qwen_extras(ex, n, message);
-    if (rc != NGX_OK) {
-        return rc;
-    }
-
-    return ngx_http_llmbroker_qwen_extras(ex, n, choice);
+    return m.more ? ngx_http_llmbroker_qwen_extras(ex, n, message) : NGX_OK;
 }
 
 
@@ -357,8 +525,7 @@ ngx_http_llmbroker_qwen_start(ngx_http_llmbroker_exchange_t *ex,
     ngx_http_llmbroker_json_t *root)
 {
     u_char                            *p;
-    ngx_str_t                          id, name;
-    const char                        *prefix;
+    ngx_str_t                          id, name, prefix;
     ngx_http_llmbroker_json_t         *v;
     ngx_http_llmbroker_qwen_t         *q;
     ngx_http_llmbroker_qwen_choice_t  *c;
@@ -392,20 +559,23 @@ ngx_http_llmbroker_qwen_start(ngx_http_llmbroker_exchange_t *ex,
         return ngx_http_llmbroker_answer_start(ex, NULL, NULL, NULL);
     }
 
-    name.data = ngx_pnalloc(ex->pool, sizeof("chatcmpl-") + id.len);
+    ngx_str_set(&prefix, "chatcmpl-");
+
+    if (ex->call == NGX_HTTP_LLMBROKER_COMPLETIONS) {
+        ngx_str_set(&prefix, "cmpl-");
+    }
+
+    name.len = prefix.len + id.len;
+    name.data = ngx_pnalloc(ex->pool, name.len);
     if (name.data == NULL) {
         return NGX_ERROR;
     }
 
-    prefix = (ex->call == NGX_HTTP_LLMBROKER_COMPLETIONS) ? "cmpl-"
-                                                          : "chatcmpl-";
-
-    p = ngx_sprintf(name.data, "%s%V", prefix, &id);
-
-    name.len = p - name.data;
+    p = ngx_cpymem(name.data, prefix.data, prefix.len);
+    ngx_memcpy(p, id.data, id.len);
 
     q->id.len = id.len;
-    q->id.data = p - id.len;
+    q->id.data = p;
 
     return ngx_http_llmbroker_answer_start(ex, &name, NULL, NULL);
 }
@@ -436,16 +606,6 @@ ngx_http_llmbroker_qwen_choice(ngx_http_llmbroker_exchange_t *ex,
         ngx_memzero(c, sizeof(ngx_http_llmbroker_qwen_choice_t));
 
         c->output = -1;
-
-        if (ngx_array_init(&c->tools, ex->pool, 1,
-                           sizeof(ngx_http_llmbroker_qwen_tool_t))
-            != NGX_OK
-            || ngx_array_init(&c->extras, ex->pool, 1,
-                              sizeof(ngx_http_llmbroker_qwen_extra_t))
-               != NGX_OK)
-        {
-            return NGX_ERROR;
-        }
     }
 
     c = q->choices.elts;
@@ -604,113 +764,4 @@ ngx_http_llmbroker_qwen_finish(ngx_http_llmbroker_exchange_t *ex,
     }
 
     return ngx_http_llmbroker_answer_finish(ex, n, finish);
-}
-
-
-/* N2 */
-
-static ngx_int_t
-ngx_http_llmbroker_qwen_usage(ngx_http_llmbroker_exchange_t *ex,
-    ngx_http_llmbroker_json_t *root, ngx_http_llmbroker_json_t *choices)
-{
-    ngx_int_t                    rc, n;
-    ngx_http_llmbroker_json_t   *usage, *v;
-    ngx_http_llmbroker_qwen_t   *q;
-    ngx_http_llmbroker_usage_t  *u;
-
-    q = ex->state;
-    q->idle = 0;
-
-    usage = ngx_http_llmbroker_json_get_type(root, "usage",
-                                             NGX_HTTP_LLMBROKER_JSON_OBJECT);
-    if (usage == NULL) {
-        return NGX_OK;
-    }
-
-    u = &ex->usage;
-
-    v = ngx_http_llmbroker_json_get(usage, "input_tokens");
-    u->prompt = ngx_http_llmbroker_json_int(v, u->prompt);
-
-    v = ngx_http_llmbroker_json_get(usage, "total_tokens");
-    u->total = ngx_http_llmbroker_json_int(v, u->total);
-
-    v = ngx_http_llmbroker_json_get(usage, "prompt_tokens_details");
-    u->cached = ngx_http_llmbroker_json_int(
-                               ngx_http_llmbroker_json_get(v, "cached_tokens"),
-                               u->cached);
-    u->cache_write = ngx_http_llmbroker_json_int(
-                               ngx_http_llmbroker_json_get(v,
-                                              "cache_creation_input_tokens"),
-                               u->cache_write);
-
-    v = ngx_http_llmbroker_json_get(usage, "output_tokens_details");
-    u->reasoning = ngx_http_llmbroker_json_int(
-                               ngx_http_llmbroker_json_get(v,
-                                                        "reasoning_tokens"),
-                               u->reasoning);
-
-    rc = ngx_http_llmbroker_qwen_counts(ex, usage);
-    if (rc != NGX_OK) {
-        return rc;
-    }
-
-    v = ngx_http_llmbroker_json_get(usage, "output_tokens");
-    n = ngx_http_llmbroker_json_int(v, -1);
-
-    if (n == -1) {
-        return NGX_OK;
-    }
-
-    u->completion = n;
-
-    if (choices ? choices->n != 1 : q->choices.nelts > 1) {
-        return NGX_OK;
-    }
-
-    v = choices ? ngx_http_llmbroker_json_get(choices->child, "index") : NULL;
-
-    return ngx_http_llmbroker_qwen_output(ex,
-                                          ngx_http_llmbroker_json_int(v, 0),
-                                          n);
-}
-
-
-/* N7: of one choice, where a frame has one of several */
-
-static ngx_int_t
-ngx_http_llmbroker_qwen_output(ngx_http_llmbroker_exchange_t *ex, ngx_uint_t n,
-    ngx_int_t output)
-{
-    ngx_int_t                          rc;
-    ngx_uint_t                         i;
-    ngx_http_llmbroker_qwen_t         *q;
-    ngx_http_llmbroker_usage_t        *u;
-    ngx_http_llmbroker_qwen_choice_t  *c;
-
-    rc = ngx_http_llmbroker_qwen_choice(ex, n, &c);
-    if (rc != NGX_OK) {
-        return rc;
-    }
-
-    q = ex->state;
-
-    q->idle = (output > 0 && output == c->output);
-    c->output = output;
-
-    if (q->choices.nelts == 1) {
-        return NGX_OK;
-    }
-
-    c = q->choices.elts;
-    u = &ex->usage;
-    u->completion = 0;
-
-    for (i = 0; i < q->choices.nelts; i++) {
-        u->completion = ngx_http_llmbroker_sum(u->completion, c[i].output);
-    }
-
-    u->total = ngx_http_llmbroker_sum(u->prompt, u->completion);
-
-    return NGX_OK;
 }

@@ -1,11 +1,12 @@
 
 /*
  * Between the parts of the native Qwen dialect: ..._model.c knows addresses
- * and models; ..._qwen.c reads answers, with ..._grow.c for what comes in
- * pieces and ..._extra.c for what OpenAI does not have; ..._error.c knows
- * DashScope's codes; ..._embed.c is about embeddings; the others write
- * requests.  Functions that return ngx_int_t return NGX_OK; NGX_DECLINED with
- * the exchange's fault set; NGX_ERROR on a lack of memory.
+ * and models; ..._qwen.c reads answers, with ..._grow.c and ..._probs.c for
+ * what comes in pieces, ..._usage.c for what was counted and ..._extra.c for
+ * what OpenAI does not have; ..._error.c knows DashScope's codes; ..._embed.c
+ * is about embeddings; the others write requests.  Functions that return
+ * ngx_int_t return NGX_OK; NGX_DECLINED with the exchange's fault set;
+ * NGX_ERROR on a lack of memory.
  */
 
 
@@ -125,7 +126,8 @@ typedef struct {
 typedef struct {
     ngx_http_llmbroker_qwen_field_t      text;
     ngx_http_llmbroker_qwen_field_t      reasoning;
-    ngx_array_t                          tools;   /* of qwen_tool_t */
+    ngx_array_t                          tools;   /* of qwen_tool_t; none:
+                                                     not initialized */
     ngx_uint_t                           opened;  /* of tools */
     ngx_int_t                            output;  /* tokens so far */
 
@@ -136,7 +138,8 @@ typedef struct {
     ngx_http_llmbroker_text_t            images;  /* raw, with commas */
     ngx_http_llmbroker_text_t            parts;   /* raw, with commas */
     ngx_uint_t                           nparts;  /* of both, in a stream */
-    ngx_array_t                          extras;  /* of qwen_extra_t */
+    ngx_array_t                          extras;  /* of qwen_extra_t; none:
+                                                     not initialized */
     unsigned                             holds:1; /* a field or probs */
     unsigned                             finished:1;
 } ngx_http_llmbroker_qwen_choice_t;
@@ -243,6 +246,10 @@ ngx_int_t ngx_http_llmbroker_qwen_calls(ngx_http_llmbroker_exchange_t *ex,
 ngx_int_t ngx_http_llmbroker_qwen_logprobs(ngx_http_llmbroker_exchange_t *ex,
     ngx_uint_t n, ngx_http_llmbroker_json_t *logprobs, ngx_uint_t whole);
 
+/* Tells those that were held of choice n, when the mode is known. */
+ngx_int_t ngx_http_llmbroker_qwen_flush_probs(
+    ngx_http_llmbroker_exchange_t *ex, ngx_uint_t n);
+
 /* Tells what is held of choice n, and the tool calls without arguments. */
 ngx_int_t ngx_http_llmbroker_qwen_settle(ngx_http_llmbroker_exchange_t *ex,
     ngx_uint_t n);
@@ -254,6 +261,13 @@ ngx_int_t ngx_http_llmbroker_qwen_part(ngx_http_llmbroker_exchange_t *ex,
 /* Keeps the members of an object that OpenAI has no place for. */
 ngx_int_t ngx_http_llmbroker_qwen_extras(ngx_http_llmbroker_exchange_t *ex,
     ngx_uint_t n, ngx_http_llmbroker_json_t *object);
+
+/*
+ * Learns the usage, which may be NULL or nonsense, of an answer or of a frame
+ * with these choices, or NULL.
+ */
+ngx_int_t ngx_http_llmbroker_qwen_usage(ngx_http_llmbroker_exchange_t *ex,
+    ngx_http_llmbroker_json_t *usage, ngx_http_llmbroker_json_t *choices);
 
 /* Keeps the usage when it counts what OpenAI does not. */
 ngx_int_t ngx_http_llmbroker_qwen_counts(ngx_http_llmbroker_exchange_t *ex,

@@ -248,6 +248,14 @@ ngx_http_llmbroker_qwen_keep(ngx_http_llmbroker_exchange_t *ex, ngx_uint_t n,
         return NGX_OK;
     }
 
+    if (c->extras.elts == NULL
+        && ngx_array_init(&c->extras, ex->pool, 1,
+                          sizeof(ngx_http_llmbroker_qwen_extra_t))
+           != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
     extra = ngx_array_push(&c->extras);
     if (extra == NULL) {
         return NGX_ERROR;

@@ -52,8 +52,6 @@ static ngx_int_t ngx_http_llmbroker_qwen_decide(
     ngx_http_llmbroker_exchange_t *ex, ngx_http_llmbroker_qwen_mode_e mode);
 static ngx_int_t ngx_http_llmbroker_qwen_flush(
     ngx_http_llmbroker_qwen_place_t *place);
-static ngx_int_t ngx_http_llmbroker_qwen_flush_probs(
-    ngx_http_llmbroker_exchange_t *ex, ngx_uint_t n);
 static ngx_int_t ngx_http_llmbroker_qwen_say(
     ngx_http_llmbroker_qwen_place_t *place, ngx_str_t *inner);
 static ngx_http_llmbroker_qwen_field_t *ngx_http_llmbroker_qwen_field(
@@ -74,13 +72,6 @@ static ngx_int_t ngx_http_llmbroker_qwen_open(
 static ngx_int_t ngx_http_llmbroker_qwen_call_id(
     ngx_http_llmbroker_exchange_t *ex, ngx_uint_t n, ngx_uint_t i,
     ngx_str_t *id);
-static ngx_int_t ngx_http_llmbroker_qwen_hold_probs(
-    ngx_http_llmbroker_exchange_t *ex, ngx_http_llmbroker_qwen_choice_t *c,
-    ngx_http_llmbroker_json_t *logprobs, ngx_http_llmbroker_json_t *content);
-static ngx_int_t ngx_http_llmbroker_qwen_rest_probs(
-    ngx_http_llmbroker_exchange_t *ex, ngx_uint_t n,
-    ngx_http_llmbroker_qwen_choice_t *c, ngx_http_llmbroker_json_t *logprobs,
-    ngx_http_llmbroker_json_t *content);
 
 
 ngx_int_t
@@ -641,6 +632,14 @@ ngx_http_llmbroker_qwen_tool(ngx_http_llmbroker_exchange_t *ex,
 
     *i = c->tools.nelts;
 
+    if (c->tools.elts == NULL
+        && ngx_array_init(&c->tools, ex->pool, 1,
+                          sizeof(ngx_http_llmbroker_qwen_tool_t))
+           != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
     tool = ngx_array_push(&c->tools);
     if (tool == NULL) {
         return NGX_ERROR;
@@ -748,148 +747,4 @@ ngx_http_llmbroker_qwen_call_id(ngx_http_llmbroker_exchange_t *ex,
     id->len = p - id->data;
 
     return NGX_OK;
-}
-
-
-ngx_int_t
-ngx_http_llmbroker_qwen_logprobs(ngx_http_llmbroker_exchange_t *ex,
-    ngx_uint_t n, ngx_http_llmbroker_json_t *logprobs, ngx_uint_t whole)
-{
-    ngx_http_llmbroker_qwen_t         *q;
-    ngx_http_llmbroker_json_t         *content;
-    ngx_http_llmbroker_qwen_choice_t  *c;
-
-    content = ngx_http_llmbroker_json_get_type(logprobs, "content",
-                                               NGX_HTTP_LLMBROKER_JSON_ARRAY);
-    if (content == NULL || content->n == 0) {
-        return NGX_OK;
-    }
-
-    q = ex->state;
-    c = q->choices.elts;
-    c += n;
-
-    if (whole || q->mode == NGX_HTTP_LLMBROKER_QWEN_PIECES) {
-        return ngx_http_llmbroker_answer_logprobs(ex, n, logprobs);
-    }
-
-    if (q->mode == NGX_HTTP_LLMBROKER_QWEN_UNKNOWN && c->holds) {
-        return ngx_http_llmbroker_qwen_hold_probs(ex, c, logprobs, content);
-    }
-
-    if (q->mode == NGX_HTTP_LLMBROKER_QWEN_UNKNOWN) {
-        c->probs_told = content->n;
-        return ngx_http_llmbroker_answer_logprobs(ex, n, logprobs);
-    }
-
-    return ngx_http_llmbroker_qwen_rest_probs(ex, n, c, logprobs, content);
-}
-
-
-static ngx_int_t
-ngx_http_llmbroker_qwen_hold_probs(ngx_http_llmbroker_exchange_t *ex,
-    ngx_http_llmbroker_qwen_choice_t *c, ngx_http_llmbroker_json_t *logprobs,
-    ngx_http_llmbroker_json_t *content)
-{
-    ngx_http_llmbroker_json_t  *v;
-
-    c->probs_last.len = 0;
-
-    if (ngx_http_llmbroker_text_append(ex->pool, &c->probs_last,
-                                       logprobs->raw.data, logprobs->raw.len)
-        != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    for (v = content->child; v; v = v->next) {
-
-        if ((c->probs.len
-             && ngx_http_llmbroker_text_append(ex->pool, &c->probs, ",", 1)
-                != NGX_OK)
-            || ngx_http_llmbroker_text_append(ex->pool, &c->probs,
-                                              v->raw.data, v->raw.len)
-               != NGX_OK)
-        {
-            return NGX_ERROR;
-        }
-    }
-
-    return NGX_OK;
-}
-
-
-static ngx_int_t
-ngx_http_llmbroker_qwen_flush_probs(ngx_http_llmbroker_exchange_t *ex,
-    ngx_uint_t n)
-{
-    u_char                            *p;
-    ngx_str_t                          raw;
-    ngx_http_llmbroker_qwen_t         *q;
-    ngx_http_llmbroker_json_t         *root;
-    ngx_http_llmbroker_qwen_choice_t  *c;
-
-    q = ex->state;
-    c = q->choices.elts;
-    c += n;
-
-    if (c->probs.len == 0) {
-        return NGX_OK;
-    }
-
-    raw.len = c->probs_last.len;
-    raw.data = c->probs_last.data;
-
-    if (q->mode == NGX_HTTP_LLMBROKER_QWEN_PIECES) {
-        raw.data = ngx_pnalloc(ex->pool,
-                               c->probs.len + sizeof("{\"content\":[]}"));
-        if (raw.data == NULL) {
-            return NGX_ERROR;
-        }
-
-        p = ngx_cpymem(raw.data, "{\"content\":[",
-                       sizeof("{\"content\":[") - 1);
-        p = ngx_cpymem(p, c->probs.data, c->probs.len);
-        *p++ = ']'; *p++ = '}';
-
-        raw.len = p - raw.data;
-    }
-
-    ngx_memzero(&c->probs, sizeof(ngx_http_llmbroker_text_t));
-    ngx_memzero(&c->probs_last, sizeof(ngx_http_llmbroker_text_t));
-
-    if (ngx_http_llmbroker_json_parse(ex->pool, raw.data, raw.len, &root)
-        != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    return ngx_http_llmbroker_qwen_logprobs(ex, n, root, 0);
-}
-
-
-/* those of a list that grows which are new */
-
-static ngx_int_t
-ngx_http_llmbroker_qwen_rest_probs(ngx_http_llmbroker_exchange_t *ex,
-    ngx_uint_t n, ngx_http_llmbroker_qwen_choice_t *c,
-    ngx_http_llmbroker_json_t *logprobs, ngx_http_llmbroker_json_t *content)
-{
-    ngx_uint_t  told;
-
-    told = c->probs_told;
-
-    if (content->n <= told) {
-        return NGX_OK;
-    }
-
-    c->probs_told = content->n;
-
-    while (told > 0) {
-        content->child = content->child->next;
-        content->n--;
-        told--;
-    }
-
-    return ngx_http_llmbroker_answer_logprobs(ex, n, logprobs);
 }

@@ -576,6 +576,24 @@ test_extras(void)
        "an answer with members that are null");
     ok(strstr(ex_answer(), "provider_specific_fields") == NULL,
        "has nothing of its own");
+
+    ex_start(CHAT, 0, 0);
+    is(ex_json("{\"output\":{\"usage\":1,\"code\":2,\"text\":3,"
+               "\"output\":4,\"choices\":5,\"choices\":[{\"role\":6,"
+               "\"codex\":7,\"finish_reason\":8,\"finish_reason\":"
+               "\"length\",\"message\":{\"content\":9,\"content\":"
+               "\"x\",\"usages\":10,\"content_\":11}}]},\"usage\":12,"
+               "\"usage\":{\"input_tokens\":13}}"), NGX_OK,
+       "names in other places, and twice");
+    p = ex_answer();
+    ok(strstr(p, "\"content\":\"x\"") != NULL
+       && strstr(p, "\"finish_reason\":\"length\"") != NULL,
+       "the last of two is told");
+    ok(strstr(p, "\"provider_specific_fields\":{\"usage\":1,\"code\":2,"
+                 "\"output\":4,\"usages\":10,\"content_\":11,"
+                 "\"codex\":7}") != NULL,
+       "what has no place in OpenAI's, in its order");
+    counts("13 -1 13 -1 -1 -1", "and the usage");
 }
 
 
