@@ -388,3 +388,16 @@ invalid parameter "status=99" of "llmbroker_mock"
 --- must_die
 --- error_log
 "llmbroker_mock" directive is duplicate
+
+
+
+=== TEST 39: a filler that is another one in each answer
+--- config
+    location / {
+        llmbroker_mock fixed=1 size=32 varied=1;
+    }
+--- pipelined_requests eval
+["POST /v1/chat/completions\n{}", "POST /v1/chat/completions\n{}"]
+--- response_body_like eval
+['"content":"0000000 apricot 0000001 balloon "',
+ '"content":"9e3779b lantern 9e3779c machine "']

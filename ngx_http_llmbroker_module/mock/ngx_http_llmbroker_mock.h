@@ -111,6 +111,7 @@ typedef struct {
 
     ngx_flag_t                         script;
     ngx_flag_t                         fixed;
+    ngx_flag_t                         varied;
     ngx_flag_t                         malformed;
     ngx_flag_t                         no_done;
     ngx_flag_t                         no_usage;
@@ -138,6 +139,7 @@ typedef struct {
 typedef struct {
     ngx_str_t                          data;    /* inside of a JSON string;
                                                    NULL: filler */
+    off_t                              record;  /* its first, of a filler */
     off_t                              length;
     off_t                              sent;
     ngx_uint_t                         words;   /* in all */
@@ -352,9 +354,9 @@ ngx_uint_t ngx_http_llmbroker_mock_content_words(
 void ngx_http_llmbroker_mock_content(ngx_http_llmbroker_mock_string_t *s,
     ngx_http_llmbroker_json_t *content, const char *sep);
 
-/* Makes t a filler of "length" bytes. */
+/* Makes t a filler of "length" bytes; "varied": not the one of the last. */
 void ngx_http_llmbroker_mock_filler(ngx_http_llmbroker_mock_text_t *t,
-    off_t length);
+    off_t length, ngx_uint_t varied);
 
 /* Cuts t behind "max" words; sets t->words and, when it cut, t->finish. */
 void ngx_http_llmbroker_mock_cut(ngx_http_llmbroker_mock_text_t *t,

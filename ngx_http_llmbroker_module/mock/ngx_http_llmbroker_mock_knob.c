@@ -14,6 +14,7 @@
  *   chunks=N           number of chunks of text; otherwise one for each word
  *   size=N             the text is a filler of N bytes (see _text.c); streamed
  *                      in chunks of 64 to 256 bytes
+ *   varied=1           the filler begins elsewhere in each answer of a worker
  *   status=N           an error in the dialect's form, if N is 300 or more
  *   body=TEXT          the body as it is, instead of the dialect's
  *   retry_after=TEXT   a Retry-After header
@@ -135,6 +136,9 @@ static const ngx_http_llmbroker_mock_knob_row_t
 
     { ngx_string("fixed"), NGX_HTTP_LLMBROKER_MOCK_FLAG,
       ngx_http_llmbroker_mock_knob_offset(fixed) },
+
+    { ngx_string("varied"), NGX_HTTP_LLMBROKER_MOCK_FLAG,
+      ngx_http_llmbroker_mock_knob_offset(varied) },
 
     { ngx_string("malformed"), NGX_HTTP_LLMBROKER_MOCK_FLAG,
       ngx_http_llmbroker_mock_knob_offset(malformed) },

@@ -751,7 +751,8 @@ ngx_http_llmbroker_mock_add_text(ngx_http_llmbroker_mock_ctx_t *ctx,
 
         if (ctx->ntexts == 0) {
             ctx->ntexts++;
-            ngx_http_llmbroker_mock_filler(t, ctx->knobs->size);
+            ngx_http_llmbroker_mock_filler(t, ctx->knobs->size,
+                                           ctx->knobs->varied);
         }
 
         return NGX_OK;

@@ -339,9 +339,22 @@ ngx_http_llmbroker_mock_filler_words(off_t length)
 }
 
 
+/*
+ * Answers that are all alike flatter those who keep strings once.  The step is
+ * odd: it comes back to a number, of 28 bits, after all others.
+ */
+
 void
-ngx_http_llmbroker_mock_filler(ngx_http_llmbroker_mock_text_t *t, off_t length)
+ngx_http_llmbroker_mock_filler(ngx_http_llmbroker_mock_text_t *t, off_t length,
+    ngx_uint_t varied)
 {
+    static off_t  record;
+
+    if (varied) {
+        t->record = record;
+        record = (record + 0x9e3779b) & 0xfffffff;
+    }
+
     t->length = length;
     t->words = ngx_http_llmbroker_mock_filler_words(length);
 }
@@ -476,8 +489,8 @@ ngx_http_llmbroker_mock_copy(u_char *p, ngx_http_llmbroker_mock_text_t *t,
         skip = from % NGX_HTTP_LLMBROKER_MOCK_RECORD;
         len = ngx_min(n, NGX_HTTP_LLMBROKER_MOCK_RECORD - skip);
 
-        ngx_http_llmbroker_mock_record(record,
-                                       from / NGX_HTTP_LLMBROKER_MOCK_RECORD);
+        ngx_http_llmbroker_mock_record(record, t->record
+                                       + from / NGX_HTTP_LLMBROKER_MOCK_RECORD);
 
         p = ngx_cpymem(p, record + skip, len);
 
