@@ -114,7 +114,9 @@ DEPS_TEST =	node@nodejs npm@npm chromium@chromium openssl@openssl
 DEPS_CONFORMANCE = node@nodejs
 DEPS_CHECK =	cppcheck@cppcheck
 DEPS_FUZZ =	clang@clang libclang-rt-dev
-DEPS_BENCH =	wrk@wrk
+DEPS_BENCH =	openssl@openssl
+DEPS_PEERS =	haproxy@haproxy libnginx-mod-http-lua lua-cjson node@nodejs \
+		npm@npm
 DEPS_GATE =	valgrind@valgrind
 
 ifeq ($(NGINX_SRC),)
@@ -126,8 +128,8 @@ DEPS_BUILD +=	clang@clang
 endif
 
 
-.PHONY: all build deps run test soak unit bench gate conformance fuzz check \
-	install clean help FORCE
+.PHONY: all build deps run test soak unit bench bench-peers gate conformance \
+	fuzz check install clean help FORCE
 
 all: build
 
@@ -255,9 +257,22 @@ soak: deps-build deps-run deps-test build ## faults for minutes: flapping provid
 	    DURATION=$(DURATION) node --test t/faults/soak.mjs
 
 
-bench: deps-build deps-run deps-bench build ## CPU per request against proxy_pass, and memory (QUICK=1 is shorter)
+bench: deps-build deps-run deps-bench build $(OBJS)/bench/load ## CPU, latency and memory against proxy_pass (QUICK=1 is shorter)
 	@OBJS=$(OBJS) WORK=$(WORK) NGINX_BINARY=$(NGINX_BINARY) QUICK=$(QUICK) \
 	    perl t/bench/bench.pl
+
+$(OBJS)/bench/load: t/bench/load.c $(OBJS)/flags
+	@mkdir -p $(OBJS)/bench
+	@$(CC) -O2 -g $(WARN) -o $@ $<
+
+
+# each may be missing from an archive; "make bench" does without it then
+
+bench-peers: ## install what "make bench" compares with: HAProxy, nginx's Lua, Portkey's gateway
+	-@for peer in $(DEPS_PEERS); do sh .ci/deps "compare" $$peer; done
+	-@mkdir -p $(WORK)/peers && cp t/bench/peers.json $(WORK)/peers/package.json \
+	&& npm install --prefix $(WORK)/peers --no-audit --no-fund \
+	    --legacy-peer-deps --loglevel=error
 
 
 gate: deps-build deps-run deps-gate build ## count instructions per request; fails 3 % above t/bench/gate.json (UPDATE=1 writes it)

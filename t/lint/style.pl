@@ -8,7 +8,8 @@ use warnings;
 my $bad = 0;
 my @files = grep { -f && !-B } glob join ' ', qw(
     config Makefile .ci/* conf/* t/*.t t/*.pl t/*/*.c t/*/*.h t/*/*.pl t/*/*.sh
-    t/*/*.lua t/*/*.mjs t/*/lib/*.mjs t/lib/*/*/*.pm t/lib/*.pm *.md
+    t/*/*.lua t/*/*.mjs t/*/lib/*.mjs t/lib/*/*/*.pm t/lib/*.pm
+    t/*/lib/*/*.pm *.md
     ngx_http_llmbroker_module/*.h ngx_http_llmbroker_module/*/*);
 
 for my $file (@files) {
