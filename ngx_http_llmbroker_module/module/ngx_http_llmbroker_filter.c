@@ -225,7 +225,8 @@ ngx_http_llmbroker_add_provider_headers(ngx_http_request_t *r,
     ngx_array_t *headers, ngx_uint_t *request_id)
 {
     ngx_uint_t        i;
-    ngx_table_elt_t  *h, *passed;
+    ngx_keyval_t     *passed;
+    ngx_table_elt_t  *h;
 
     passed = headers->elts;
 
@@ -236,7 +237,12 @@ ngx_http_llmbroker_add_provider_headers(ngx_http_request_t *r,
             return NGX_ERROR;
         }
 
-        *h = passed[i];
+        ngx_memzero(h, sizeof(ngx_table_elt_t));
+
+        h->hash = 1;
+        h->key = passed[i].key;
+        h->value = passed[i].value;
+        h->lowcase_key = h->key.data;
 
         if (h->key.len == sizeof("x-request-id") - 1
             && ngx_memcmp(h->key.data, "x-request-id", h->key.len) == 0)

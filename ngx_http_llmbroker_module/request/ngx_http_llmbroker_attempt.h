@@ -67,7 +67,7 @@ struct ngx_http_llmbroker_attempt_s {
                                                    stream for a whole answer */
 
     /* response headers that are passed on */
-    ngx_array_t                     *headers;   /* ngx_table_elt_t */
+    ngx_array_t                     *headers;   /* ngx_keyval_t */
 
     ngx_uint_t                       provider_status;
     ngx_int_t                        rc;        /* of the upstream */

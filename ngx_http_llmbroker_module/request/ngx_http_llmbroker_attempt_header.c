@@ -17,6 +17,9 @@
 /* the longest that a dialect asks for has 42 bytes */
 #define NGX_HTTP_LLMBROKER_HEADER_NAME  64
 
+/* as many as OpenAI sends */
+#define NGX_HTTP_LLMBROKER_HEADERS      10
+
 
 typedef ngx_int_t (*ngx_http_llmbroker_header_pt)(
     ngx_http_llmbroker_attempt_t *at, ngx_str_t *name, ngx_str_t *value);
@@ -405,10 +408,10 @@ ngx_int_t
 ngx_http_llmbroker_attempt_pass(ngx_http_llmbroker_attempt_t *at,
     ngx_str_t *name, ngx_str_t *value)
 {
-    u_char           *p;
-    size_t            i;
-    ngx_pool_t       *pool;
-    ngx_table_elt_t  *h;
+    u_char        *p;
+    size_t         i;
+    ngx_pool_t    *pool;
+    ngx_keyval_t  *h;
 
     pool = at->exchange.pool;
 
@@ -423,7 +426,8 @@ ngx_http_llmbroker_attempt_pass(ngx_http_llmbroker_attempt_t *at,
     }
 
     if (at->headers == NULL) {
-        at->headers = ngx_array_create(pool, 8, sizeof(ngx_table_elt_t));
+        at->headers = ngx_array_create(pool, NGX_HTTP_LLMBROKER_HEADERS,
+                                       sizeof(ngx_keyval_t));
         if (at->headers == NULL) {
             return NGX_ERROR;
         }
@@ -453,12 +457,8 @@ ngx_http_llmbroker_attempt_pass(ngx_http_llmbroker_attempt_t *at,
         return NGX_ERROR;
     }
 
-    ngx_memzero(h, sizeof(ngx_table_elt_t));
-
-    h->hash = 1;
     h->key.len = name->len;
     h->key.data = p;
-    h->lowcase_key = p;
     p = ngx_cpymem(p, name->data, name->len);
 
     h->value.len = value->len;
@@ -473,8 +473,8 @@ void
 ngx_http_llmbroker_attempt_forget(ngx_http_llmbroker_attempt_t *at,
     ngx_str_t *name)
 {
-    ngx_uint_t        i;
-    ngx_table_elt_t  *h;
+    ngx_uint_t     i;
+    ngx_keyval_t  *h;
 
     if (at->headers == NULL) {
         return;

@@ -208,9 +208,9 @@ static ngx_str_t *
 ngx_http_llmbroker_retry_header(ngx_array_t *headers, const char *name,
     ngx_str_t *more)
 {
-    size_t            len;
-    ngx_uint_t        i;
-    ngx_table_elt_t  *h;
+    size_t         len;
+    ngx_uint_t     i;
+    ngx_keyval_t  *h;
 
     if (headers == NULL) {
         return NULL;
@@ -256,11 +256,11 @@ ngx_http_llmbroker_retry_told(ngx_array_t *headers, const char *name,
 static ngx_msec_t
 ngx_http_llmbroker_retry_resets(ngx_array_t *headers, time_t now)
 {
-    ngx_int_t         left;
-    ngx_str_t         what;
-    ngx_uint_t        i;
-    ngx_msec_t        msec, used, first;
-    ngx_table_elt_t  *h;
+    ngx_int_t      left;
+    ngx_str_t      what;
+    ngx_uint_t     i;
+    ngx_msec_t     msec, used, first;
+    ngx_keyval_t  *h;
 
     static ngx_str_t  reset = ngx_string("x-ratelimit-reset");
 

@@ -57,7 +57,7 @@ ngx_http_llmbroker_class_e ngx_http_llmbroker_classify(ngx_uint_t status,
  * "retry-after", by the body, by the "x-ratelimit-reset..." of what is used up
  * (the last of them) or else of what is not (the first).
  *
- * headers:       of the attempt, array of ngx_table_elt_t with lower case
+ * headers:       of the attempt, array of ngx_keyval_t with lower case
  *                keys, after the dialect has renamed what it knows; or NULL
  * body_seconds:  ngx_http_llmbroker_fault_t.retry_after; 0: not told
  *

@@ -420,26 +420,23 @@ classify(ngx_uint_t status, const char *code, const char *message)
 static void
 after(const char *lines, ngx_uint_t body, long long expected)
 {
-    char              name[512];
-    u_char           *p;
-    size_t            n;
-    ngx_pool_t       *pool;
-    const char       *line, *colon, *end;
-    ngx_array_t      *headers;
-    ngx_msec_t        msec;
-    ngx_table_elt_t  *h;
+    char           name[512];
+    u_char        *p;
+    size_t         n;
+    ngx_pool_t    *pool;
+    const char    *line, *colon, *end;
+    ngx_array_t   *headers;
+    ngx_msec_t     msec;
+    ngx_keyval_t  *h;
 
     pool = ngx_create_pool(4096, &ngx_shim_log);
-    headers = lines ? ngx_array_create(pool, 4, sizeof(ngx_table_elt_t))
-                    : NULL;
+    headers = lines ? ngx_array_create(pool, 4, sizeof(ngx_keyval_t)) : NULL;
 
     for (line = lines; line && *line; line = end + 1) {
         colon = strstr(line, ": ");
         end = strchr(line, '\n');
 
         h = ngx_array_push(headers);
-        memset(h, 0, sizeof(ngx_table_elt_t));
-
         n = colon - line;
         p = ngx_pnalloc(pool, n);
         memcpy(p, line, n);
