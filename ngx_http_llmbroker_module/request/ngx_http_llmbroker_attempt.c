@@ -168,7 +168,7 @@ ngx_http_llmbroker_attempt_build(ngx_http_llmbroker_attempt_t *at)
         return ngx_http_llmbroker_attempt_translate(at);
     }
 
-    rc = ngx_http_llmbroker_edit(&edit, ex->pool, &ctx->body, at->pick.model,
+    rc = ngx_http_llmbroker_edit(&edit, ctx->draft, &ctx->body, at->pick.model,
                                  ctx->call, ctx->shared->conf->injection);
 
     if (rc == NGX_DECLINED) {
@@ -359,10 +359,15 @@ ngx_http_llmbroker_attempt_translate(ngx_http_llmbroker_attempt_t *at)
     ctx = at->ctx;
     ex = &at->exchange;
 
-    ngx_http_llmbroker_out_init(&at->request_body, ex->pool, NULL, NULL, 4096);
+    ngx_http_llmbroker_out_init(&at->request_body, ctx->draft, NULL, NULL,
+                                4096);
     ex->body = &at->request_body;
 
     rc = ex->target->dialect->build(ex);
+
+    /* some of what build() leaves points into the request's texts */
+
+    at->refers = (ex->custom || ex->echo.len || ex->state);
 
     if (rc == NGX_DECLINED) {
         ngx_http_llmbroker_error_fault(ex->pool, &ctx->error, &ex->fault,
@@ -704,12 +709,12 @@ ngx_http_llmbroker_create_request(ngx_http_request_t *r)
     len = sizeof("POST  HTTP/1.1" CRLF "Content-Length: " CRLF CRLF) - 1
           + path->len + headers->len + lines.len + NGX_OFF_T_LEN;
 
-    b = ngx_create_temp_buf(r->pool, len);
+    b = ngx_create_temp_buf(at->ctx->draft, len);
     if (b == NULL) {
         return NGX_ERROR;
     }
 
-    cl = ngx_alloc_chain_link(r->pool);
+    cl = ngx_alloc_chain_link(at->ctx->draft);
     if (cl == NULL) {
         return NGX_ERROR;
     }

@@ -90,6 +90,7 @@ struct ngx_http_llmbroker_attempt_s {
     unsigned                         ended:1;   /* the body's end was seen */
     unsigned                         has_length:1;
     unsigned                         frames:1;  /* events come in frames */
+    unsigned                         refers:1;  /* to what is in ctx->draft */
 };
 
 
@@ -173,6 +174,12 @@ ngx_int_t ngx_http_llmbroker_attempt_events(ngx_http_llmbroker_attempt_t *at);
 
 /* Empties exchange.temp behind each event. */
 void ngx_http_llmbroker_attempt_event_done(ngx_http_llmbroker_attempt_t *at);
+
+/*
+ * The answer has begun: frees what only the way to it has needed, if it is
+ * sent and nobody else may need it.
+ */
+void ngx_http_llmbroker_attempt_begun(ngx_http_llmbroker_attempt_t *at);
 
 /*
  * The header was read: takes a small buffer for the events, unless more than

@@ -119,6 +119,8 @@ ngx_http_llmbroker_filter_header(ngx_http_llmbroker_attempt_t *at)
         return NGX_ERROR;
     }
 
+    ngx_http_llmbroker_attempt_begun(at);
+
     u = at->request->upstream;
 
     cl = ngx_chain_get_free_buf(at->request->pool, &u->free_bufs);
@@ -680,6 +682,8 @@ ngx_http_llmbroker_filter_flush(ngx_http_llmbroker_attempt_t *at)
         if (ngx_http_llmbroker_run_commit(at) != NGX_OK) {
             return NGX_ERROR;
         }
+
+        ngx_http_llmbroker_attempt_begun(at);
     }
 
     u = at->request->upstream;

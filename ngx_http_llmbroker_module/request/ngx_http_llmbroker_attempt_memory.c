@@ -87,6 +87,39 @@ ngx_http_llmbroker_attempt_event_done(ngx_http_llmbroker_attempt_t *at)
 }
 
 
+void
+ngx_http_llmbroker_attempt_begun(ngx_http_llmbroker_attempt_t *at)
+{
+    ngx_http_upstream_t           *u;
+    ngx_http_llmbroker_ctx_t      *ctx;
+    ngx_http_llmbroker_attempt_t  *other;
+
+    u = at->request->upstream;
+    ctx = at->ctx;
+
+    if (ctx->draft == NULL
+        || at->refers || at->exchange.parts > 1 || !u->request_body_sent)
+    {
+        return;
+    }
+
+    for (other = ctx->running; other; other = other->next) {
+        if (other != at && !other->done) {
+            return;
+        }
+    }
+
+    at->body = NULL;
+    at->exchange.request = NULL;
+    u->request_bufs = NULL;
+
+    ngx_memzero(&ctx->body, sizeof(ngx_http_llmbroker_body_t));
+
+    ngx_destroy_pool(ctx->draft);
+    ctx->draft = NULL;
+}
+
+
 ngx_int_t
 ngx_http_llmbroker_attempt_narrow(ngx_http_llmbroker_attempt_t *at)
 {

@@ -84,6 +84,10 @@ ngx_http_llmbroker_request_cleanup(void *data)
     ngx_http_llmbroker_ctx_t *ctx = data;
 
     ngx_http_llmbroker_run_cleanup(ctx);
+
+    if (ctx->draft) {
+        ngx_destroy_pool(ctx->draft);
+    }
 }
 
 
@@ -98,6 +102,14 @@ ngx_http_llmbroker_request_scan(ngx_http_llmbroker_ctx_t *ctx)
 
     if (ctx->scan_failed) {
         return NGX_DECLINED;
+    }
+
+    if (ctx->draft == NULL) {
+        ctx->draft = ngx_create_pool(ngx_pagesize,
+                                     ctx->request->connection->log);
+        if (ctx->draft == NULL) {
+            return NGX_ERROR;
+        }
     }
 
     rc = ngx_http_llmbroker_body_scan(ctx->request, &ctx->body, &ctx->error);

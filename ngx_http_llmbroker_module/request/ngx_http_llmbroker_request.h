@@ -40,6 +40,9 @@ struct ngx_http_llmbroker_ctx_s {
     ngx_http_request_t              *request;
     ngx_http_llmbroker_shared_t     *shared;
 
+    /* of what is needed until the answer begins only, or NULL */
+    ngx_pool_t                      *draft;
+
     ngx_http_llmbroker_call_e        call;
     ngx_http_llmbroker_body_t        body;
     ngx_http_llmbroker_model_t      *model;
