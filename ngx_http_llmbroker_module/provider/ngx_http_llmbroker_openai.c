@@ -153,14 +153,20 @@ ngx_http_llmbroker_openai_check(ngx_http_llmbroker_exchange_t *ex, u_char *p,
 
     if (!o->started) {
         o->started = 1;
+
+        o->scan = ngx_palloc(ex->pool, sizeof(ngx_http_llmbroker_scan_t));
+        if (o->scan == NULL) {
+            return NGX_ERROR;
+        }
+
         ngx_http_llmbroker_openai_scan(ex, o);
     }
 
     if (p < last) {
-        rc = ngx_http_llmbroker_scan(&o->scan, p, last);
+        rc = ngx_http_llmbroker_scan(o->scan, p, last);
 
     } else {
-        rc = ngx_http_llmbroker_scan_end(&o->scan);
+        rc = ngx_http_llmbroker_scan_end(o->scan);
     }
 
     if (rc == NGX_DECLINED) {

@@ -122,7 +122,8 @@ typedef struct {
 
 
 typedef struct {
-    ngx_http_llmbroker_scan_t        scan;
+    ngx_http_llmbroker_scan_t       *scan;       /* of check(), or of a chunk
+                                                    while it is scanned */
 
     /* of this answer or chunk */
     ngx_uint_t                       seen;       /* bits, see above */
@@ -161,7 +162,8 @@ typedef struct {
 
 
 /*
- * Prepares for the next answer or chunk; its bytes go to &o->scan.
+ * Prepares for the next answer or chunk; its bytes go to o->scan, which must
+ * be set.
  */
 void ngx_http_llmbroker_openai_scan(ngx_http_llmbroker_exchange_t *ex,
     ngx_http_llmbroker_openai_t *o);

@@ -22,7 +22,8 @@ ngx_int_t
 ngx_http_llmbroker_openai_scan_chunk(ngx_http_llmbroker_exchange_t *ex,
     ngx_http_llmbroker_openai_t *o, ngx_str_t *chunk)
 {
-    ngx_int_t  rc;
+    ngx_int_t                  rc;
+    ngx_http_llmbroker_scan_t  s;
 
     if (ngx_http_llmbroker_openai_repeats(o, chunk)) {
 
@@ -37,15 +38,17 @@ ngx_http_llmbroker_openai_scan_chunk(ngx_http_llmbroker_exchange_t *ex,
 
     o->before_len = 0;
     o->texts = 0;
+    o->scan = &s;
 
     ngx_http_llmbroker_openai_scan(ex, o);
 
-    rc = ngx_http_llmbroker_scan(&o->scan, chunk->data,
-                                 chunk->data + chunk->len);
+    rc = ngx_http_llmbroker_scan(&s, chunk->data, chunk->data + chunk->len);
 
     if (rc == NGX_OK) {
-        rc = ngx_http_llmbroker_scan_end(&o->scan);
+        rc = ngx_http_llmbroker_scan_end(&s);
     }
+
+    o->scan = NULL;
 
     if (rc == NGX_OK
         && chunk->len <= NGX_HTTP_LLMBROKER_OPENAI_BEFORE
@@ -112,7 +115,7 @@ ngx_http_llmbroker_openai_text(ngx_http_llmbroker_openai_t *o,
 {
     ngx_http_llmbroker_scan_level_t  *level;
 
-    level = &o->scan.level[depth];
+    level = &o->scan->level[depth];
 
     if (level->type != NGX_HTTP_LLMBROKER_JSON_STRING || text->len < 3) {
         return;

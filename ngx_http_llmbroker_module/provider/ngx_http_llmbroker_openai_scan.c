@@ -170,7 +170,7 @@ ngx_http_llmbroker_openai_scan(ngx_http_llmbroker_exchange_t *ex,
     o->counted = 0;
     o->carried = 0;
 
-    ngx_http_llmbroker_scan_init(&o->scan, 0,
+    ngx_http_llmbroker_scan_init(o->scan, 0,
                                  (ex->call == NGX_HTTP_LLMBROKER_EMBEDDINGS)
                                  ? 3 : 7,
                                  ngx_http_llmbroker_openai_value, ex);
