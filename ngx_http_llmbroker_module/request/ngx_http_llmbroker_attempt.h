@@ -56,8 +56,10 @@ struct ngx_http_llmbroker_attempt_s {
     ngx_http_status_t                status;
     ngx_http_chunked_t               chunked;
     ngx_http_llmbroker_read_e        read;
-    ngx_http_llmbroker_sse_t         sse;
-    ngx_http_llmbroker_frame_t       frame;     /* in place of sse */
+    union {
+        ngx_http_llmbroker_sse_t     sse;
+        ngx_http_llmbroker_frame_t   frame;
+    } reader;                                   /* of events */
     ngx_http_llmbroker_out_t         out;       /* to the client */
 
     ngx_chain_t                     *answer;    /* pieces of a body */

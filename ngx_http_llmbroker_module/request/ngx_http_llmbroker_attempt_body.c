@@ -212,12 +212,12 @@ ngx_http_llmbroker_filter_init_events(ngx_http_llmbroker_attempt_t *at)
     }
 
     if (at->frames) {
-        ngx_http_llmbroker_frame_init(&at->frame, r->pool,
+        ngx_http_llmbroker_frame_init(&at->reader.frame, r->pool,
                                       NGX_HTTP_LLMBROKER_MAX_EVENT,
                                       ngx_http_llmbroker_filter_event, at);
 
     } else {
-        ngx_http_llmbroker_sse_init(&at->sse, r->pool,
+        ngx_http_llmbroker_sse_init(&at->reader.sse, r->pool,
                                     NGX_HTTP_LLMBROKER_MAX_EVENT,
                                     ngx_http_llmbroker_filter_event, at);
     }
@@ -413,8 +413,8 @@ ngx_http_llmbroker_filter_data(ngx_http_llmbroker_attempt_t *at, u_char *p,
             }
         }
 
-        rc = at->frames ? ngx_http_llmbroker_frame(&at->frame, p, last)
-                        : ngx_http_llmbroker_sse(&at->sse, p, last);
+        rc = at->frames ? ngx_http_llmbroker_frame(&at->reader.frame, p, last)
+                        : ngx_http_llmbroker_sse(&at->reader.sse, p, last);
 
         if (rc == NGX_DECLINED && !at->failed) {
             ngx_http_llmbroker_attempt_bad(at, "an invalid event");
@@ -713,8 +713,8 @@ ngx_http_llmbroker_attempt_eof(ngx_http_llmbroker_attempt_t *at)
 
     ex = &at->exchange;
 
-    rc = at->frames ? ngx_http_llmbroker_frame_eof(&at->frame)
-                    : ngx_http_llmbroker_sse_eof(&at->sse);
+    rc = at->frames ? ngx_http_llmbroker_frame_eof(&at->reader.frame)
+                    : ngx_http_llmbroker_sse_eof(&at->reader.sse);
 
     if (rc == NGX_DECLINED && !at->failed) {
 

@@ -15,7 +15,7 @@
 
 
 /* buffers of a stream, until one read fills the first: bytes */
-#define NGX_HTTP_LLMBROKER_READ_SIZE    2048
+#define NGX_HTTP_LLMBROKER_READ_SIZE    1024
 #define NGX_HTTP_LLMBROKER_WRITE_SIZE   1024
 
 /* blocks of memory for one event that are kept for the next, pages */
@@ -163,11 +163,14 @@ ngx_http_llmbroker_attempt_widen(ngx_http_llmbroker_attempt_t *at,
 
     u = at->request->upstream;
     b = &u->buffer;
-    size = u->conf->buffer_size;
 
-    if (bytes != b->end - b->start || (size_t) bytes >= size) {
+    if (bytes != b->end - b->start
+        || (size_t) bytes >= u->conf->buffer_size)
+    {
         return NGX_OK;
     }
+
+    size = ngx_min((size_t) bytes * 4, u->conf->buffer_size);
 
     p = ngx_palloc(at->request->pool, size);
     if (p == NULL) {
