@@ -233,7 +233,9 @@ sub give_up {
     $row->{failed} = 1;
     delete $row->{rounds};
 
-    push @skipped, join ': ', (split /\n/, $why)[0, 1];
+    my @lines = grep { length } split /[\r\n]+/, $why;
+
+    push @skipped, join ' ', @lines[0 .. ($#lines > 1 ? 1 : $#lines)];
 }
 
 
