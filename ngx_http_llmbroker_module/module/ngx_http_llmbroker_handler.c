@@ -342,6 +342,15 @@ ngx_http_llmbroker_read_body(ngx_http_request_t *r,
 
     ctx = ngx_http_get_module_ctx(r, ngx_http_llmbroker_module);
 
+    if (ctx->draft == NULL) {
+        ctx->draft = ngx_create_pool(ngx_pagesize, r->connection->log);
+        if (ctx->draft == NULL) {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+
+        ctx->body.pool = ctx->draft;
+    }
+
     if (r->request_body == NULL
         && ngx_http_llmbroker_body_expect(r, &ctx->body) != NGX_OK)
     {

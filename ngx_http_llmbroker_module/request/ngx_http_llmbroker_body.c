@@ -24,14 +24,13 @@
 
 
 struct ngx_http_llmbroker_body_scan_s {
-    ngx_pool_t                 *pool;
     ngx_http_llmbroker_body_t  *body;
     ngx_int_t                   rc;
     ngx_http_llmbroker_scan_t   scan;
 };
 
 
-static ngx_int_t ngx_http_llmbroker_body_begin(ngx_pool_t *pool,
+static ngx_int_t ngx_http_llmbroker_body_begin(
     ngx_http_llmbroker_body_t *body, ngx_http_llmbroker_body_scan_t *bs);
 static ngx_int_t ngx_http_llmbroker_body_bufs(ngx_http_request_t *r,
     ngx_http_llmbroker_body_t *body);
@@ -64,14 +63,14 @@ ngx_http_llmbroker_body_expect(ngx_http_request_t *r,
         return NGX_OK;
     }
 
-    bs = ngx_palloc(r->pool, sizeof(ngx_http_llmbroker_body_scan_t));
+    bs = ngx_palloc(body->pool, sizeof(ngx_http_llmbroker_body_scan_t));
     if (bs == NULL) {
         return NGX_ERROR;
     }
 
     body->scan = bs;
 
-    return ngx_http_llmbroker_body_begin(r->pool, body, bs);
+    return ngx_http_llmbroker_body_begin(body, bs);
 }
 
 
@@ -93,10 +92,9 @@ ngx_http_llmbroker_body_feed(ngx_http_llmbroker_body_t *body, ngx_chain_t *in)
 
 
 static ngx_int_t
-ngx_http_llmbroker_body_begin(ngx_pool_t *pool,
-    ngx_http_llmbroker_body_t *body, ngx_http_llmbroker_body_scan_t *bs)
+ngx_http_llmbroker_body_begin(ngx_http_llmbroker_body_t *body,
+    ngx_http_llmbroker_body_scan_t *bs)
 {
-    bs->pool = pool;
     bs->body = body;
     bs->rc = NGX_OK;
 
@@ -108,7 +106,7 @@ ngx_http_llmbroker_body_begin(ngx_pool_t *pool,
     body->index = NULL;
     body->nindex = 0;
 
-    return ngx_array_init(&body->members, pool, NGX_HTTP_LLMBROKER_FEW,
+    return ngx_array_init(&body->members, body->pool, NGX_HTTP_LLMBROKER_FEW,
                           sizeof(ngx_http_llmbroker_member_t));
 }
 
@@ -132,7 +130,7 @@ ngx_http_llmbroker_body_scan(ngx_http_request_t *r,
 
         bs = &once;
 
-        if (ngx_http_llmbroker_body_begin(r->pool, body, bs) != NGX_OK) {
+        if (ngx_http_llmbroker_body_begin(body, bs) != NGX_OK) {
             return NGX_ERROR;
         }
 
@@ -197,8 +195,8 @@ ngx_http_llmbroker_body_bufs(ngx_http_request_t *r,
             continue;
         }
 
-        new = ngx_alloc_chain_link(r->pool);
-        last = ngx_alloc_buf(r->pool);
+        new = ngx_alloc_chain_link(body->pool);
+        last = ngx_alloc_buf(body->pool);
 
         if (new == NULL || last == NULL) {
             return NGX_ERROR;
@@ -354,7 +352,7 @@ ngx_http_llmbroker_body_member(ngx_http_llmbroker_scan_t *s, ngx_uint_t depth,
     }
 
     m->name.len = level->key.len;
-    m->name.data = ngx_pnalloc(data->pool, ngx_max(level->key.len, 1));
+    m->name.data = ngx_pnalloc(body->pool, ngx_max(level->key.len, 1));
     if (m->name.data == NULL) {
         return NGX_ERROR;
     }
@@ -368,7 +366,7 @@ ngx_http_llmbroker_body_member(ngx_http_llmbroker_scan_t *s, ngx_uint_t depth,
     ngx_str_null(&m->text);
 
     if (text->data && text->len <= NGX_HTTP_LLMBROKER_SCAN_TEXT) {
-        m->text.data = ngx_pnalloc(data->pool, text->len);
+        m->text.data = ngx_pnalloc(body->pool, text->len);
         if (m->text.data == NULL) {
             return NGX_ERROR;
         }
@@ -377,7 +375,7 @@ ngx_http_llmbroker_body_member(ngx_http_llmbroker_scan_t *s, ngx_uint_t depth,
         m->text.len = text->len;
     }
 
-    return ngx_http_llmbroker_body_index(data->pool, body);
+    return ngx_http_llmbroker_body_index(body->pool, body);
 }
 
 

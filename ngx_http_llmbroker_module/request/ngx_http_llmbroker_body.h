@@ -30,6 +30,7 @@ typedef struct {
 typedef struct ngx_http_llmbroker_body_scan_s  ngx_http_llmbroker_body_scan_t;
 
 typedef struct {
+    ngx_pool_t                      *pool;       /* of all but the bytes */
     ngx_http_llmbroker_body_scan_t  *scan;       /* of what has come, when it
                                                     is a long body, or NULL */
     ngx_chain_t                     *bufs;       /* over r->request_body's */
@@ -44,7 +45,8 @@ typedef struct {
 
 /*
  * The body of r is about to be read: when it may be long, body->scan is set
- * and ..._body_feed() gets what comes.  Return: NGX_OK, NGX_ERROR.
+ * and ..._body_feed() gets what comes.  body->pool must be set.
+ * Return: NGX_OK, NGX_ERROR.
  */
 ngx_int_t ngx_http_llmbroker_body_expect(ngx_http_request_t *r,
     ngx_http_llmbroker_body_t *body);

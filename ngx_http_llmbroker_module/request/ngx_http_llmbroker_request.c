@@ -104,14 +104,6 @@ ngx_http_llmbroker_request_scan(ngx_http_llmbroker_ctx_t *ctx)
         return NGX_DECLINED;
     }
 
-    if (ctx->draft == NULL) {
-        ctx->draft = ngx_create_pool(ngx_pagesize,
-                                     ctx->request->connection->log);
-        if (ctx->draft == NULL) {
-            return NGX_ERROR;
-        }
-    }
-
     rc = ngx_http_llmbroker_body_scan(ctx->request, &ctx->body, &ctx->error);
 
     if (rc == NGX_OK) {
