@@ -298,7 +298,7 @@ ngx_http_llmbroker_claude_event(ngx_http_llmbroker_exchange_t *ex,
     ngx_http_llmbroker_sse_event_t *event)
 {
     ngx_int_t                                 rc;
-    ngx_str_t                                 type;
+    ngx_str_t                                 type, text;
     ngx_http_llmbroker_json_t                *root;
     ngx_http_llmbroker_claude_t              *c;
     const ngx_http_llmbroker_claude_event_t  *e;
@@ -317,6 +317,10 @@ ngx_http_llmbroker_claude_event(ngx_http_llmbroker_exchange_t *ex,
     if (event->data.len == 6 && ngx_memcmp(event->data.data, "[DONE]", 6) == 0)
     {
         return ngx_http_llmbroker_claude_end(ex);
+    }
+
+    if (ngx_http_llmbroker_claude_like(c, &event->data, &text)) {
+        return ngx_http_llmbroker_claude_again(ex, c, &text);
     }
 
     rc = ngx_http_llmbroker_json_parse(ex->temp, event->data.data,

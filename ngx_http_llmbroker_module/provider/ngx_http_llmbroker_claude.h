@@ -71,6 +71,10 @@ typedef struct {
 } ngx_http_llmbroker_claude_waiting_t;
 
 
+typedef struct ngx_http_llmbroker_claude_delta_s
+    ngx_http_llmbroker_claude_delta_t;
+
+
 /*
  * Of an answer; what is kept of a block is reused for the next one.  The first
  * three members are known when the request is built.
@@ -104,6 +108,13 @@ typedef struct {
     ngx_int_t                        creation;
     ngx_int_t                        output;
     ngx_int_t                        thought;
+
+    /* the last event with a piece of a text: its beginning, up to the piece,
+       what the piece is of and the index of its block */
+    ngx_http_llmbroker_text_t        like;       /* empty: there is none */
+    const ngx_http_llmbroker_claude_delta_t
+                                    *like_delta;
+    ngx_int_t                        like_index;
 
     ngx_uint_t                       limits;     /* told of all tokens */
 
@@ -269,6 +280,14 @@ void ngx_http_llmbroker_claude_usage(ngx_http_llmbroker_exchange_t *ex,
     ngx_http_llmbroker_claude_t *c, ngx_http_llmbroker_json_t *usage);
 
 /*
+ * Most events of a long answer are the one before with another piece of text.
+ * Sets *text to it and returns 1 when this is so: the event is then JSON and
+ * for ..._again().  Otherwise 0: the event is still to be parsed.
+ */
+ngx_uint_t ngx_http_llmbroker_claude_like(ngx_http_llmbroker_claude_t *c,
+    ngx_str_t *data, ngx_str_t *text);
+
+/*
  * Content blocks: the events that open, fill and close one, and a block itself
  * with all that it holds, which block_stop() ends.
  * Return: NGX_OK; NGX_DECLINED with ex->fault set; NGX_ERROR.
@@ -277,6 +296,8 @@ ngx_int_t ngx_http_llmbroker_claude_open(ngx_http_llmbroker_exchange_t *ex,
     ngx_http_llmbroker_claude_t *c, ngx_http_llmbroker_json_t *root);
 ngx_int_t ngx_http_llmbroker_claude_delta(ngx_http_llmbroker_exchange_t *ex,
     ngx_http_llmbroker_claude_t *c, ngx_http_llmbroker_json_t *root);
+ngx_int_t ngx_http_llmbroker_claude_again(ngx_http_llmbroker_exchange_t *ex,
+    ngx_http_llmbroker_claude_t *c, ngx_str_t *text);
 ngx_int_t ngx_http_llmbroker_claude_close(ngx_http_llmbroker_exchange_t *ex,
     ngx_http_llmbroker_claude_t *c, ngx_http_llmbroker_json_t *root);
 ngx_int_t ngx_http_llmbroker_claude_close_all(

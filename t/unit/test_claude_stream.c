@@ -19,12 +19,14 @@ static void test_tools(void);
 static void test_errors(void);
 static void test_ends(void);
 static void test_json_tool(void);
+static void test_again(void);
 static void test_every_cut(void);
 static void test_no_memory(void);
 
 static void tells(const char *stream, const char *expected, const char *name);
 static void refuses(const char *stream, const char *message,
     const char *name);
+static ngx_int_t said_before(const char *first, const char *events);
 static ngx_int_t mixed_once(void);
 
 
@@ -73,6 +75,7 @@ main(void)
     test_errors();
     test_ends();
     test_json_tool();
+    test_again();
     test_every_cut();
     test_no_memory();
 
@@ -352,6 +355,111 @@ test_json_tool(void)
 
 
 /* however it is cut, a stream is what it is, and ends once */
+
+#define FIRST(space)                                                         \
+    "data: {" space "\"type\":\"content_block_delta\",\"index\":0,"           \
+    "\"delta\":{\"type\":\"text_delta\",\"text\":\""
+#define PIECE  FIRST("")
+#define BARE                                                                 \
+    "data: {\"index\":0,\"delta\":{\"type\":\"text_delta\",\"text\":\"b\""    \
+    "}}\n\n"
+#define SIGN  DELTA("1", "signature_delta\",\"signature\":\"s\"")
+
+/* an event like the one before means what it means behind any other */
+
+static void
+test_again(void)
+{
+    char        *other;
+    ngx_int_t    rc;
+    ngx_uint_t   i;
+
+    static const struct {
+        ngx_int_t    rc;
+        const char  *events;
+    } tests[] = {
+        { NGX_OK, PIECE "b\"}}\n\n" PIECE "c\"}}\n\n" },
+        { NGX_OK, PIECE "b\" }\t} \n\n" },
+        { NGX_OK, PIECE "b\"}\ndata: }\n\n" },
+        { NGX_OK, PIECE "\"}}\n\n" },
+        { NGX_OK, PIECE "\xc3\xbc\\\"\\u00fc\\\\\"}}\n\n" },
+        { NGX_OK, PIECE "\\ud800\"}}\n\n" },
+        { NGX_OK, PIECE "b\",\"text\":\"c\"}}\n\n" },
+        { NGX_OK, PIECE "b\",\"type\":\"other\"}}\n\n" },
+        { NGX_OK, PIECE "b\"},\"type\":\"other\"}\n\n" },
+        { NGX_OK, PIECE "b\"},\"index\":7}\n\n" },
+        { NGX_OK, STOP("0") PIECE "b\"}}\n\n" },
+        { NGX_OK, TEXT("1") SAY("1", "x") PIECE "b\"}}\n\n" },
+        { NGX_OK, "event: ping\n" PIECE "b\"}}\n\n" },
+        { NGX_OK, "event: content_block_delta\n" BARE "event: ping\n" BARE },
+        { NGX_OK, THINKING("1") SIGN SIGN STOP("1") SIGN TEXT("1") SIGN },
+        { NGX_OK, INPUT("0", "") INPUT("0", "") PIECE "b\"}}\n\n" },
+        { NGX_DECLINED, INPUT("0", "") STOP("0") INPUT("0", "b") },
+        { NGX_DECLINED, FINISH("end_turn") PIECE "b\"}}\n\n" },
+        { NGX_DECLINED, THINKING("1") SIGN FINISH("end_turn") SIGN },
+        { NGX_DECLINED, PIECE "b\"}}}\n\n" },
+        { NGX_DECLINED, PIECE "b\"}\n\n" },
+        { NGX_DECLINED, PIECE "b\"}]\n\n" },
+        { NGX_DECLINED, PIECE "b\"}}x\n\n" },
+        { NGX_DECLINED, PIECE "b\"}}{}\n\n" },
+        { NGX_DECLINED, PIECE "b\"\v}}\n\n" },
+        { NGX_DECLINED, PIECE "b\x01\"}}\n\n" },
+        { NGX_DECLINED, PIECE "b\xff\"}}\n\n" },
+        { NGX_DECLINED, PIECE "b\xc3\"}}\n\n" },
+        { NGX_DECLINED, PIECE "b\\x\"}}\n\n" },
+        { NGX_DECLINED, PIECE "b\\u12\"}}\n\n" },
+        { NGX_DECLINED, PIECE "b\\\"}}\n\n" },
+        { NGX_DECLINED, PIECE "b\n\n" },
+        { NGX_DECLINED, PIECE "\n\n" }
+    };
+
+    for (i = 0; i < sizeof(tests) / sizeof(tests[0]); i++) {
+
+        rc = said_before(FIRST(" "), tests[i].events);
+        other = strdup(ex_answer());
+
+        is(rc, tests[i].rc, "an event behind another one");
+        is(said_before(PIECE, tests[i].events), rc, "and behind its like");
+        is_str(ex_answer(), strlen(ex_answer()), other, "tells the same");
+
+        free(other);
+    }
+
+    tells(START TEXT("0") PIECE "a\"}}\n\n" PIECE "b\"}}\n\n"
+          PIECE "\\n\"}}\n\n" STOP("0") END("end_turn"),
+          "\"content\":\"ab\\n\"", "pieces in a row");
+
+    tells(START TEXT("0") PIECE "a\"}}\n\n"
+          "event: content_block_delta\n" BARE "event: ping\n" BARE
+          END("end_turn"),
+          "\"content\":\"ab\"", "the line before counts where it must");
+
+    tells(START THINKING("1") SIGN STOP("1") SIGN THINKING("1") SIGN SIGN
+          END("end_turn"),
+          "\"signature\":\"s\"},{\"type\":\"thinking\",\"thinking\":\"\","
+          "\"signature\":\"ss\"}", "a signature is of a thought");
+}
+
+
+static ngx_int_t
+said_before(const char *first, const char *events)
+{
+    char       *stream;
+    ngx_int_t   rc;
+
+    stream = malloc(4096);
+
+    snprintf(stream, 4096, "%s%sa\"}}\n\n%s%s", START TEXT("0"), first,
+             events, END("end_turn"));
+
+    ex_start(CHAT, 1, 0);
+    rc = ex_events(stream, 4096);
+
+    free(stream);
+
+    return rc;
+}
+
 
 static void
 test_every_cut(void)
