@@ -87,9 +87,16 @@ ngx_int_t ngx_http_llmbroker_json_string(ngx_pool_t *pool,
  */
 ngx_str_t ngx_http_llmbroker_json_inner(ngx_http_llmbroker_json_t *v);
 
-/* 1 when v is a string equal to the ASCII text, escapes considered, else 0 */
-ngx_uint_t ngx_http_llmbroker_json_is(ngx_http_llmbroker_json_t *v,
-    const char *text);
+/*
+ * 1 when v is a string equal to the ASCII text, mostly a literal, escapes
+ * considered, else 0
+ */
+#define ngx_http_llmbroker_json_is(v, text)                                   \
+    ngx_http_llmbroker_json_equal(v, text, ngx_strlen((text)))
+
+/* the same for a text of len bytes */
+ngx_uint_t ngx_http_llmbroker_json_equal(ngx_http_llmbroker_json_t *v,
+    const char *text, size_t len);
 
 /*
  * A number as an integer; a fraction is cut off, and what does not fit is

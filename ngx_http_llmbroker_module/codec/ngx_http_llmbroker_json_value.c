@@ -13,6 +13,9 @@
 #include "codec/ngx_http_llmbroker_utf8.h"
 
 
+/* of these no number overflows, on any machine */
+#define NGX_HTTP_LLMBROKER_JSON_DIGITS    9
+
 /* where the exponent of a number is cut: no text is that long */
 #define NGX_HTTP_LLMBROKER_JSON_EXPONENT  0x40000000
 
@@ -114,20 +117,25 @@ ngx_http_llmbroker_json_inner(ngx_http_llmbroker_json_t *v)
 
 
 ngx_uint_t
-ngx_http_llmbroker_json_is(ngx_http_llmbroker_json_t *v, const char *text)
+ngx_http_llmbroker_json_equal(ngx_http_llmbroker_json_t *v, const char *text,
+    size_t len)
 {
-    u_char     *p, *last;
-    uint32_t    code;
-    ngx_str_t   inner;
+    u_char      *p, *last;
+    uint32_t     code;
+    const char  *end;
 
     if (v == NULL || v->type != NGX_HTTP_LLMBROKER_JSON_STRING) {
         return 0;
     }
 
-    inner = ngx_http_llmbroker_json_inner(v);
+    p = v->raw.data + 1;
+    last = v->raw.data + v->raw.len - 1;
 
-    p = inner.data;
-    last = p + inner.len;
+    if (!v->escaped) {
+        return (size_t) (last - p) == len && ngx_memcmp(p, text, len) == 0;
+    }
+
+    end = text + len;
 
     while (p < last) {
 
@@ -140,14 +148,14 @@ ngx_http_llmbroker_json_is(ngx_http_llmbroker_json_t *v, const char *text)
             }
         }
 
-        if (*text == '\0' || code != (u_char) *text) {
+        if (text == end || code != (u_char) *text) {
             return 0;
         }
 
         text++;
     }
 
-    return *text == '\0';
+    return text == end;
 }
 
 
@@ -163,6 +171,21 @@ ngx_http_llmbroker_json_int(ngx_http_llmbroker_json_t *v, ngx_int_t missing)
 
     p = v->raw.data;
     last = p + v->raw.len;
+
+    /* most are a few digits and nothing else */
+
+    if (v->raw.len <= NGX_HTTP_LLMBROKER_JSON_DIGITS) {
+
+        for (n = 0; p < last && *p >= '0' && *p <= '9'; p++) {
+            n = n * 10 + (*p - '0');
+        }
+
+        if (p == last) {
+            return n;
+        }
+
+        p = v->raw.data;
+    }
 
     for (end = p; end < last && *end != 'e' && *end != 'E'; end++) {
         /* void */

@@ -85,6 +85,7 @@ ngx_http_llmbroker_embedding_encoding(ngx_str_t *format)
     ngx_memzero(&v, sizeof(ngx_http_llmbroker_json_t));
 
     v.type = NGX_HTTP_LLMBROKER_JSON_STRING;
+    v.escaped = 1;  /* for all that is known */
     v.raw = *format;
 
     if (ngx_http_llmbroker_json_is(&v, "float")) {
