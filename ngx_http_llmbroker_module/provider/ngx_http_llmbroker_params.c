@@ -13,8 +13,14 @@
 /* of which a double holds each number exactly */
 #define NGX_HTTP_LLMBROKER_PARAMS_DIGITS  15
 
+/* one of the bits of ex->names; a name has a byte at least */
+#define ngx_http_llmbroker_params_bit(name, len)                             \
+    ((uint64_t) 1 << (((name)[0] + 5 * (len)) & 63))
 
-static ngx_uint_t ngx_http_llmbroker_params_find(ngx_str_t *name,
+
+static void ngx_http_llmbroker_params_names(
+    ngx_http_llmbroker_exchange_t *ex);
+static ngx_uint_t ngx_http_llmbroker_params_row(ngx_str_t *name,
     const ngx_http_llmbroker_rule_t *rules);
 static ngx_http_llmbroker_action_e ngx_http_llmbroker_params_action(
     ngx_http_llmbroker_exchange_t *ex, ngx_http_llmbroker_action_e action);
@@ -46,9 +52,13 @@ ngx_http_llmbroker_params_sort(ngx_http_llmbroker_exchange_t *ex,
     ngx_http_llmbroker_json_t  *v;
     u_char                      name[64];
 
+    if (object == ex->request) {
+        ngx_http_llmbroker_params_names(ex);
+    }
+
     for (v = object->child; v; v = v->next) {
 
-        i = ngx_http_llmbroker_params_find(&v->key, rules);
+        i = ngx_http_llmbroker_params_row(&v->key, rules);
 
         if (found) {
             found[i] = v;
@@ -92,12 +102,45 @@ ngx_http_llmbroker_params_sort(ngx_http_llmbroker_exchange_t *ex,
 }
 
 
+/* most of what a request may say it does not say */
+
+static void
+ngx_http_llmbroker_params_names(ngx_http_llmbroker_exchange_t *ex)
+{
+    ngx_http_llmbroker_json_t  *v;
+
+    ex->names = 0;
+
+    for (v = ex->request->child; v; v = v->next) {
+
+        if (v->key.len) {
+            ex->names |= ngx_http_llmbroker_params_bit(v->key.data,
+                                                       v->key.len);
+        }
+    }
+}
+
+
+ngx_http_llmbroker_json_t *
+ngx_http_llmbroker_params_member(ngx_http_llmbroker_exchange_t *ex,
+    const char *name, size_t len)
+{
+    if (ex->names
+        && (ex->names & ngx_http_llmbroker_params_bit(name, len)) == 0)
+    {
+        return NULL;
+    }
+
+    return ngx_http_llmbroker_json_member(ex->request, name, len);
+}
+
+
 ngx_int_t
-ngx_http_llmbroker_params_get(ngx_http_llmbroker_exchange_t *ex,
-    const char *name, ngx_http_llmbroker_json_type_e type,
+ngx_http_llmbroker_params_typed(ngx_http_llmbroker_exchange_t *ex,
+    const char *name, size_t len, ngx_http_llmbroker_json_type_e type,
     ngx_http_llmbroker_json_t **v)
 {
-    *v = ngx_http_llmbroker_json_get(ex->request, name);
+    *v = ngx_http_llmbroker_params_member(ex, name, len);
 
     if (*v && (*v)->type == NGX_HTTP_LLMBROKER_JSON_NULL) {
         *v = NULL;
@@ -289,7 +332,7 @@ ngx_http_llmbroker_params_message(ngx_http_llmbroker_exchange_t *ex,
 /* the last row is empty and says drop */
 
 static ngx_uint_t
-ngx_http_llmbroker_params_find(ngx_str_t *name,
+ngx_http_llmbroker_params_row(ngx_str_t *name,
     const ngx_http_llmbroker_rule_t *rules)
 {
     const ngx_http_llmbroker_rule_t  *rule;

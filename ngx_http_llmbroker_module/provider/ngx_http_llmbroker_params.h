@@ -58,9 +58,21 @@ ngx_int_t ngx_http_llmbroker_params_sort(ngx_http_llmbroker_exchange_t *ex,
     ngx_http_llmbroker_json_t *object, const ngx_http_llmbroker_rule_t *rules,
     ngx_http_llmbroker_json_t **found);
 
+/* A member of the request by its name, mostly a literal, or NULL. */
+#define ngx_http_llmbroker_params_find(ex, name)                              \
+    ngx_http_llmbroker_params_member(ex, name, ngx_strlen((name)))
+
+/* the same by a name of len bytes */
+ngx_http_llmbroker_json_t *ngx_http_llmbroker_params_member(
+    ngx_http_llmbroker_exchange_t *ex, const char *name, size_t len);
+
 /* A member of this type; NULL when it is absent or null, else invalid_type. */
-ngx_int_t ngx_http_llmbroker_params_get(ngx_http_llmbroker_exchange_t *ex,
-    const char *name, ngx_http_llmbroker_json_type_e type,
+#define ngx_http_llmbroker_params_get(ex, name, type, v)                      \
+    ngx_http_llmbroker_params_typed(ex, name, ngx_strlen((name)), type, v)
+
+/* the same by a name of len bytes */
+ngx_int_t ngx_http_llmbroker_params_typed(ngx_http_llmbroker_exchange_t *ex,
+    const char *name, size_t len, ngx_http_llmbroker_json_type_e type,
     ngx_http_llmbroker_json_t **v);
 
 /*

@@ -169,6 +169,9 @@ struct ngx_http_llmbroker_exchange_s {
     ngx_http_llmbroker_json_t           *request;  /* OpenAI's form, after
                                                       injection; NULL when the
                                                       dialect splices */
+    uint64_t                             names;    /* of ..._params.c: a bit
+                                                      for what it may have;
+                                                      0: not yet known */
     ngx_http_llmbroker_out_t            *body;     /* to the provider */
     ngx_str_t                            path;     /* in place of the target's,
                                                       or empty */
