@@ -258,7 +258,7 @@ ngx_http_llmbroker_claude_stop(ngx_http_llmbroker_claude_build_t *b)
 {
     ngx_http_llmbroker_json_t  *v, *last, **stop;
 
-    v = ngx_http_llmbroker_json_get(b->ex->request, "stop");
+    v = ngx_http_llmbroker_params_find(b->ex, "stop");
 
     if (v == NULL || v->type == NGX_HTTP_LLMBROKER_JSON_NULL) {
         return NGX_OK;
@@ -427,7 +427,7 @@ ngx_http_llmbroker_claude_betas(ngx_http_llmbroker_claude_build_t *b)
     ngx_int_t                   rc;
     ngx_http_llmbroker_json_t  *v;
 
-    v = ngx_http_llmbroker_json_get(b->ex->request, "anthropic_beta");
+    v = ngx_http_llmbroker_params_find(b->ex, "anthropic_beta");
 
     if (v == NULL || v->type == NGX_HTTP_LLMBROKER_JSON_NULL) {
         return NGX_OK;
@@ -532,6 +532,10 @@ ngx_http_llmbroker_claude_write(ngx_http_llmbroker_claude_build_t *b)
 
     ex = b->ex;
 
+    /* what goes out is about as long as what came in */
+
+    ex->body->size = ngx_min(ex->body->size, ex->request->raw.len + 256);
+
     ngx_http_llmbroker_claude_lit(b, "{\"model\":\"");
     ngx_http_llmbroker_claude_str(b, &ex->target->inner_model);
     ngx_http_llmbroker_claude_lit(b, "\",\"max_tokens\":");
@@ -550,10 +554,10 @@ ngx_http_llmbroker_claude_write(ngx_http_llmbroker_claude_build_t *b)
     ngx_http_llmbroker_claude_write_config(b);
     ngx_http_llmbroker_claude_write_tools(b);
 
-    v = ngx_http_llmbroker_json_get(ex->request, "cache_control");
+    v = ngx_http_llmbroker_params_find(ex, "cache_control");
     ngx_http_llmbroker_claude_write_raw(b, "cache_control", v);
 
-    v = ngx_http_llmbroker_json_get(ex->request, "context_management");
+    v = ngx_http_llmbroker_params_find(ex, "context_management");
     ngx_http_llmbroker_claude_write_raw(b, "context_management", v);
 
     if (ngx_http_llmbroker_json_write_end(&b->w) != NGX_OK) {
@@ -674,8 +678,11 @@ ngx_http_llmbroker_claude_write_config(ngx_http_llmbroker_claude_build_t *b)
 
     w = &b->w;
 
-    config = ngx_http_llmbroker_json_get_type(b->ex->request, "output_config",
-                                              NGX_HTTP_LLMBROKER_JSON_OBJECT);
+    config = ngx_http_llmbroker_params_find(b->ex, "output_config");
+
+    if (config && config->type != NGX_HTTP_LLMBROKER_JSON_OBJECT) {
+        config = NULL;
+    }
 
     effort = b->effort
              && ngx_http_llmbroker_json_get(config, "effort") == NULL;
