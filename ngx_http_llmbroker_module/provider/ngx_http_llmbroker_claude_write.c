@@ -18,6 +18,10 @@ static void ngx_http_llmbroker_claude_write_content(
     ngx_http_llmbroker_claude_build_t *b,
     ngx_http_llmbroker_claude_block_t *block,
     ngx_http_llmbroker_claude_block_t *end);
+static void ngx_http_llmbroker_claude_write_texts(
+    ngx_http_llmbroker_claude_build_t *b,
+    ngx_http_llmbroker_claude_block_t *block,
+    ngx_http_llmbroker_claude_block_t *end);
 static void ngx_http_llmbroker_claude_write_run(
     ngx_http_llmbroker_claude_build_t *b,
     ngx_http_llmbroker_claude_block_t *block,
@@ -108,11 +112,16 @@ ngx_http_llmbroker_claude_write_content(ngx_http_llmbroker_claude_build_t *b,
     ngx_http_llmbroker_claude_block_t *block,
     ngx_http_llmbroker_claude_block_t *end)
 {
-    if (end - block == 1
-        && block->kind == NGX_HTTP_LLMBROKER_CLAUDE_TEXT
-        && block->cache == NULL)
-    {
-        ngx_http_llmbroker_claude_str(b, &block->value->raw);
+    ngx_http_llmbroker_claude_block_t  *p;
+
+    for (p = block; p < end; p++) {
+        if (p->kind != NGX_HTTP_LLMBROKER_CLAUDE_TEXT || p->cache) {
+            break;
+        }
+    }
+
+    if (p == end) {
+        ngx_http_llmbroker_claude_write_texts(b, block, end);
         return;
     }
 
@@ -127,7 +136,36 @@ ngx_http_llmbroker_claude_write_content(ngx_http_llmbroker_claude_build_t *b,
 }
 
 
-/* the same of anything but one text */
+/* the same of texts alone */
+
+static void
+ngx_http_llmbroker_claude_write_texts(ngx_http_llmbroker_claude_build_t *b,
+    ngx_http_llmbroker_claude_block_t *block,
+    ngx_http_llmbroker_claude_block_t *end)
+{
+    if (end - block == 1) {
+        ngx_http_llmbroker_claude_str(b, &block->value->raw);
+        return;
+    }
+
+    ngx_http_llmbroker_claude_lit(b, "[");
+
+    for ( ;; ) {
+        ngx_http_llmbroker_claude_lit(b, "{\"type\":\"text\",\"text\":");
+        ngx_http_llmbroker_claude_str(b, &block->value->raw);
+
+        if (++block == end) {
+            break;
+        }
+
+        ngx_http_llmbroker_claude_lit(b, "},");
+    }
+
+    ngx_http_llmbroker_claude_lit(b, "}]");
+}
+
+
+/* the same of anything else */
 
 static void
 ngx_http_llmbroker_claude_write_run(ngx_http_llmbroker_claude_build_t *b,
