@@ -40,7 +40,10 @@ typedef struct ngx_http_llmbroker_scan_s  ngx_http_llmbroker_scan_t;
 
 
 typedef struct {
-    /* decoded name, cut to at most SCAN_TEXT - 1 bytes of whole characters */
+    /*
+     * decoded name, in the piece or in name, cut to at most SCAN_TEXT - 1
+     * bytes of whole characters; valid during the call
+     */
     ngx_str_t                        key;
     u_char                           name[NGX_HTTP_LLMBROKER_SCAN_TEXT];
     ngx_uint_t                       index;      /* place in its container */
@@ -85,8 +88,10 @@ struct ngx_http_llmbroker_scan_s {
     /* private: the state of the machine */
     ngx_uint_t                       state;
     ngx_uint_t                       depth;
-    uint64_t                         objects;  /* bit per depth: an object */
-    ngx_uint_t                       count;
+    ngx_http_llmbroker_scan_level_t *top;      /* NULL: none is reported */
+    ngx_uint_t                       object;   /* is around what comes */
+    uint64_t                         objects;  /* the same of all depths */
+    ngx_uint_t                       escape;
     uint32_t                         utf8;
     uint32_t                         code;
     uint32_t                         high;
@@ -94,7 +99,7 @@ struct ngx_http_llmbroker_scan_s {
     unsigned                         overflow:1;
     unsigned                         no_memory:1;
     u_char                          *literal;
-    u_char                          *piece;    /* where s->offset is */
+    off_t                            base;     /* from address to offset */
     u_char                          *token;    /* scalar's start, this piece */
     size_t                           len;
     u_char                           text[NGX_HTTP_LLMBROKER_SCAN_TEXT];
@@ -135,14 +140,6 @@ ngx_int_t ngx_http_llmbroker_scan(ngx_http_llmbroker_scan_t *s, u_char *p,
  * otherwise NGX_DECLINED with s->error set.
  */
 ngx_int_t ngx_http_llmbroker_scan_end(ngx_http_llmbroker_scan_t *s);
-
-/*
- * Looks for the end of a string of which p is a byte, not within an escape;
- * no flag is heeded.
- * Return: the closing quote; NULL when it is not before last, when the string
- * is invalid, or when it has an escape with "u", which the scanner must read.
- */
-u_char *ngx_http_llmbroker_scan_text(u_char *p, u_char *last);
 
 
 #endif /* _NGX_HTTP_LLMBROKER_SCAN_H_INCLUDED_ */

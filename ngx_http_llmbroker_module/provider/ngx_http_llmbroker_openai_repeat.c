@@ -11,6 +11,7 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 
+#include "codec/ngx_http_llmbroker_token.h"
 #include "provider/ngx_http_llmbroker_openai.h"
 
 
@@ -73,7 +74,7 @@ ngx_http_llmbroker_openai_repeats(ngx_http_llmbroker_openai_t *o,
 {
     size_t       n;
     u_char      *p, *last, *end, *before;
-    ngx_uint_t   i;
+    ngx_uint_t   i, escaped;
 
     if (o->before_len == 0) {
         return 0;
@@ -93,7 +94,7 @@ ngx_http_llmbroker_openai_repeats(ngx_http_llmbroker_openai_t *o,
 
         p += n;
 
-        end = ngx_http_llmbroker_scan_text(p, last);
+        end = ngx_http_llmbroker_token_string(p, last, &escaped);
 
         if (end == NULL || end == p) {
             return 0;

@@ -826,75 +826,6 @@ test_random_texts(void)
 }
 
 
-/* a shortcut to a string's end says no where the scanner would */
-
-static void
-test_text(void)
-{
-    size_t      i, len;
-    u_char      buf[256], *end;
-    ngx_uint_t  k, failed;
-
-    static const struct {
-        const char  *name;
-        const char  *text;
-        off_t        end;
-    } texts[] = {
-        { "an empty string", "\"", 0 },
-        { "a short one", "abc\"", 3 },
-        { "one that ends behind a word", "abcdefghijklmnop\",\"", 16 },
-        { "escaped quotes", "a\\\"b\\\\\"c\"", 6 },
-        { "all short escapes", "\\n\\r\\t\\b\\f\\/\"", 12 },
-        { "beyond ASCII, not all of it UTF-8",
-          "\xc3\xa9\xe6\x97\xa5 \xff\"", 7 },
-        { "nothing", "", -1 },
-        { "no end", "abc", -1 },
-        { "a lone backslash at the end", "abcdefgh\\", -1 },
-        { "an escape with u", "\\u0041\"", -1 },
-        { "an unknown escape", "\\x\"", -1 },
-        { "a line feed", "a\nb\"", -1 },
-        { "a control character", "\xc3\xa9\x1f\"", -1 },
-    };
-
-    for (i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
-        len = strlen(texts[i].text);
-        memcpy(buf, texts[i].text, len);
-
-        end = ngx_http_llmbroker_scan_text(buf, buf + len);
-
-        is(end ? end - buf : -1, texts[i].end, texts[i].name);
-    }
-
-    /* each byte in each place of the words that are looked at together */
-
-    failed = 0;
-
-    for (i = 0; i < 20; i++) {
-
-        for (k = 0; k < 256; k++) {
-            memset(buf, 'a', 20);
-            buf[20] = '"';
-            buf[i] = (u_char) k;
-
-            end = ngx_http_llmbroker_scan_text(buf, buf + 21);
-
-            if (k == '"') {
-                failed += (end != buf + i);
-
-            } else {
-
-                /* "\\a" is no escape, nor has "\\\"" an end behind it */
-
-                failed += (end != ((k < 0x20 || k == '\\') ? NULL
-                                                           : buf + 20));
-            }
-        }
-    }
-
-    is(failed, 0, "every byte in every place");
-}
-
-
 int
 main(void)
 {
@@ -910,7 +841,6 @@ main(void)
     test_depth();
     test_all_short_texts();
     test_random_texts();
-    test_text();
 
     return done_testing();
 }
