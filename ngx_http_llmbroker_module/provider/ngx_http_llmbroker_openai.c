@@ -151,15 +151,13 @@ ngx_http_llmbroker_openai_check(ngx_http_llmbroker_exchange_t *ex, u_char *p,
         return NGX_ERROR;
     }
 
-    if (!o->started) {
-        o->started = 1;
-
+    if (o->scan == NULL) {
         o->scan = ngx_palloc(ex->pool, sizeof(ngx_http_llmbroker_scan_t));
         if (o->scan == NULL) {
             return NGX_ERROR;
         }
 
-        ngx_http_llmbroker_openai_scan(ex, o);
+        ngx_http_llmbroker_openai_scan(ex, o, o->scan);
     }
 
     if (p < last) {
@@ -228,7 +226,7 @@ ngx_http_llmbroker_openai_response(ngx_http_llmbroker_exchange_t *ex,
         return NGX_ERROR;
     }
 
-    if (!o->started) {
+    if (o->scan == NULL) {
         p = root->raw.data;
 
         rc = ngx_http_llmbroker_openai_check(ex, p, p + root->raw.len);

@@ -122,8 +122,7 @@ typedef struct {
 
 
 typedef struct {
-    ngx_http_llmbroker_scan_t       *scan;       /* of check(), or of a chunk
-                                                    while it is scanned */
+    ngx_http_llmbroker_scan_t       *scan;       /* of a whole answer */
 
     /* of this answer or chunk */
     ngx_uint_t                       seen;       /* bits, see above */
@@ -140,7 +139,6 @@ typedef struct {
     unsigned                         filled:1;   /* the call: arguments */
 
     /* of the whole answer */
-    unsigned                         started:1;  /* check() was called */
     unsigned                         told:1;     /* usage, to the client */
     ngx_str_t                        id;         /* raw, as first told */
     ngx_str_t                        created;
@@ -157,16 +155,15 @@ typedef struct {
     ngx_uint_t                       texts;
     ngx_http_llmbroker_openai_span_t
                                  text[NGX_HTTP_LLMBROKER_OPENAI_TEXTS];
-    u_char                           before[NGX_HTTP_LLMBROKER_OPENAI_BEFORE];
+    u_char                          *before;
 } ngx_http_llmbroker_openai_t;
 
 
 /*
- * Prepares for the next answer or chunk; its bytes go to o->scan, which must
- * be set.
+ * Prepares for the next answer or chunk, whose bytes go to scan.
  */
 void ngx_http_llmbroker_openai_scan(ngx_http_llmbroker_exchange_t *ex,
-    ngx_http_llmbroker_openai_t *o);
+    ngx_http_llmbroker_openai_t *o, ngx_http_llmbroker_scan_t *scan);
 
 /*
  * The whole of that for a stream's chunk, which is scanned unless it repeats
@@ -178,12 +175,14 @@ ngx_int_t ngx_http_llmbroker_openai_scan_chunk(
     ngx_str_t *chunk);
 
 /*
- * Of a value of a chunk at this depth, which ends at "end": notes where it is
+ * Of a value of a chunk at this depth, of those whose levels are given, which
+ * ends at "end": notes where it is
  * when it is a text, that is a string that is not empty and of which nothing
  * is found but that.
  */
 void ngx_http_llmbroker_openai_text(ngx_http_llmbroker_openai_t *o,
-    ngx_uint_t depth, off_t end, ngx_str_t *text);
+    ngx_http_llmbroker_scan_level_t *level, ngx_uint_t depth, off_t end,
+    ngx_str_t *text);
 
 /*
  * After the scan of a stream's chunk; of a well-formed one, what it tells is

@@ -24,7 +24,7 @@ ngx_http_llmbroker_openai_scan_chunk(ngx_http_llmbroker_exchange_t *ex,
     ngx_http_llmbroker_openai_t *o, ngx_str_t *chunk)
 {
     ngx_int_t                  rc;
-    ngx_http_llmbroker_scan_t  s;
+    ngx_http_llmbroker_scan_t  scan;
 
     if (ngx_http_llmbroker_openai_repeats(o, chunk)) {
 
@@ -39,27 +39,34 @@ ngx_http_llmbroker_openai_scan_chunk(ngx_http_llmbroker_exchange_t *ex,
 
     o->before_len = 0;
     o->texts = 0;
-    o->scan = &s;
 
-    ngx_http_llmbroker_openai_scan(ex, o);
+    ngx_http_llmbroker_openai_scan(ex, o, &scan);
 
-    rc = ngx_http_llmbroker_scan(&s, chunk->data, chunk->data + chunk->len);
+    rc = ngx_http_llmbroker_scan(&scan, chunk->data,
+                                 chunk->data + chunk->len);
 
     if (rc == NGX_OK) {
-        rc = ngx_http_llmbroker_scan_end(&s);
+        rc = ngx_http_llmbroker_scan_end(&scan);
     }
 
-    o->scan = NULL;
-
-    if (rc == NGX_OK
-        && chunk->len <= NGX_HTTP_LLMBROKER_OPENAI_BEFORE
-        && o->texts <= NGX_HTTP_LLMBROKER_OPENAI_TEXTS)
+    if (rc != NGX_OK
+        || chunk->len > NGX_HTTP_LLMBROKER_OPENAI_BEFORE
+        || o->texts > NGX_HTTP_LLMBROKER_OPENAI_TEXTS)
     {
-        ngx_memcpy(o->before, chunk->data, chunk->len);
-        o->before_len = chunk->len;
+        return rc;
     }
 
-    return rc;
+    if (o->before == NULL) {
+        o->before = ngx_pnalloc(ex->pool, NGX_HTTP_LLMBROKER_OPENAI_BEFORE);
+        if (o->before == NULL) {
+            return NGX_ERROR;
+        }
+    }
+
+    ngx_memcpy(o->before, chunk->data, chunk->len);
+    o->before_len = chunk->len;
+
+    return NGX_OK;
 }
 
 
@@ -112,11 +119,10 @@ ngx_http_llmbroker_openai_repeats(ngx_http_llmbroker_openai_t *o,
 
 void
 ngx_http_llmbroker_openai_text(ngx_http_llmbroker_openai_t *o,
-    ngx_uint_t depth, off_t end, ngx_str_t *text)
+    ngx_http_llmbroker_scan_level_t *level, ngx_uint_t depth, off_t end,
+    ngx_str_t *text)
 {
-    ngx_http_llmbroker_scan_level_t  *level;
-
-    level = &o->scan->level[depth];
+    level += depth;
 
     if (level->type != NGX_HTTP_LLMBROKER_JSON_STRING || text->len < 3) {
         return;

@@ -157,7 +157,7 @@ static const ngx_http_llmbroker_openai_count_t
 
 void
 ngx_http_llmbroker_openai_scan(ngx_http_llmbroker_exchange_t *ex,
-    ngx_http_llmbroker_openai_t *o)
+    ngx_http_llmbroker_openai_t *o, ngx_http_llmbroker_scan_t *scan)
 {
     o->seen = 0;
     o->elements = 0;
@@ -170,7 +170,7 @@ ngx_http_llmbroker_openai_scan(ngx_http_llmbroker_exchange_t *ex,
     o->counted = 0;
     o->carried = 0;
 
-    ngx_http_llmbroker_scan_init(o->scan, 0,
+    ngx_http_llmbroker_scan_init(scan, 0,
                                  (ex->call == NGX_HTTP_LLMBROKER_EMBEDDINGS)
                                  ? 3 : 7,
                                  ngx_http_llmbroker_openai_value, ex);
@@ -190,14 +190,19 @@ ngx_http_llmbroker_openai_value(ngx_http_llmbroker_scan_t *s,
     level = s->level;
 
     if (depth == 1) {
-        ngx_http_llmbroker_openai_text(o, depth, end, text);
+
+        if (ex->temp) {
+            ngx_http_llmbroker_openai_text(o, level, depth, end, text);
+        }
 
         return ngx_http_llmbroker_openai_top(ex, &level[1], text);
     }
 
     if (ngx_http_llmbroker_openai_key(&level[1], "choices")) {
 
-        ngx_http_llmbroker_openai_text(o, depth, end, text);
+        if (ex->temp) {
+            ngx_http_llmbroker_openai_text(o, level, depth, end, text);
+        }
 
         switch (depth) {
 
@@ -360,6 +365,12 @@ ngx_http_llmbroker_openai_keep(ngx_http_llmbroker_exchange_t *ex,
     ngx_str_t *dst, ngx_str_t *text)
 {
     if (dst->len || text->data == NULL) {
+        return NGX_OK;
+    }
+
+    /* an object is whole: it lends nothing to what follows */
+
+    if (ex->temp == NULL && !ex->stream) {
         return NGX_OK;
     }
 

@@ -12,6 +12,8 @@
 #include "provider/ngx_http_llmbroker_openai.h"
 
 
+#define BEFORE     NGX_HTTP_LLMBROKER_OPENAI_BEFORE
+
 /* of no finding: a scan takes it away */
 #define UNSCANNED  0x80000000
 
@@ -57,6 +59,7 @@ static ngx_uint_t change(ngx_http_llmbroker_openai_t *base, ngx_str_t *chunk,
     ngx_uint_t *repeats);
 static ngx_uint_t differ(ngx_http_llmbroker_openai_t *a,
     ngx_http_llmbroker_openai_t *b);
+static void begin(ngx_http_llmbroker_call_e call);
 static ngx_int_t scan(ngx_http_llmbroker_openai_t *o, const char *chunk);
 
 
@@ -141,7 +144,7 @@ test_repeats(void)
     ngx_http_llmbroker_openai_t   o;
 
     for (c = cases; c->name; c++) {
-        (void) ex_start(CHAT, 1, 1);
+        begin(CHAT);
 
         memset(&o, 0, sizeof(o));
 
@@ -161,7 +164,7 @@ test_forgets(void)
 {
     ngx_http_llmbroker_openai_t  o;
 
-    (void) ex_start(CHAT, 1, 1);
+    begin(CHAT);
 
     memset(&o, 0, sizeof(o));
 
@@ -199,7 +202,7 @@ test_all_changes(void)
     repeats = 0;
 
     for (base = bases; *base; base++) {
-        (void) ex_start(**base == '{' ? CHAT : COMPLETIONS, 1, 1);
+        begin(**base == '{' ? CHAT : COMPLETIONS);
 
         memset(&o, 0, sizeof(o));
 
@@ -254,6 +257,7 @@ change(ngx_http_llmbroker_openai_t *base, ngx_str_t *chunk,
     ngx_int_t                           rc;
     ngx_str_t                           reason;
     ngx_http_llmbroker_usage_t          usage;
+    static u_char                       before[2][BEFORE];
     static ngx_http_llmbroker_openai_t  o, scanned;
 
     usage = ex.usage;
@@ -261,12 +265,19 @@ change(ngx_http_llmbroker_openai_t *base, ngx_str_t *chunk,
 
     scanned = *base;
     scanned.before_len = 0;
+    scanned.before = before[0];
     ex.state = &scanned;
 
     rc = ngx_http_llmbroker_openai_scan_chunk(&ex, &scanned, chunk);
 
     o = *base;
     o.seen |= UNSCANNED;
+    o.before = before[1];
+
+    if (base->before != NULL) {
+        ngx_memcpy(o.before, base->before, BEFORE);
+    }
+
     ex.state = &o;
 
     if (ngx_http_llmbroker_openai_scan_chunk(&ex, &o, chunk) != rc) {
@@ -312,6 +323,17 @@ differ(ngx_http_llmbroker_openai_t *a, ngx_http_llmbroker_openai_t *b)
            || a->id.len != b->id.len
            || a->created.len != b->created.len
            || a->model.len != b->model.len;
+}
+
+
+/* a stream */
+
+static void
+begin(ngx_http_llmbroker_call_e call)
+{
+    (void) ex_start(call, 1, 1);
+
+    ex.temp = ngx_create_pool(4096, &ngx_shim_log);
 }
 
 
