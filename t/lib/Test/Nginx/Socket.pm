@@ -505,7 +505,7 @@ sub _run_once {
         $run->{skip} = 'memory is measured only';
 
     } elsif (defined $block->tcp_listen) {
-        $mock = Test::Nginx::Mock->start($block, $run->{vars});
+        _start_mock($block, $run->{vars});
     }
 
     my $pipelined = defined $block->pipelined_requests
@@ -681,6 +681,23 @@ sub _is_expected {
     }
 
     return 0;
+}
+
+
+# a signal waits until the child is known, or nobody would end it
+
+sub _start_mock {
+    my ($block, $vars) = @_;
+    my @signals = qw(INT TERM HUP);
+    my $interrupted;
+
+    {
+        local @SIG{@signals} = (sub { $interrupted = 1 }) x @signals;
+
+        $mock = Test::Nginx::Mock->start($block, $vars);
+    }
+
+    exit 130 if $interrupted;
 }
 
 
