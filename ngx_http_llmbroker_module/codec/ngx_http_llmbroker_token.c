@@ -117,6 +117,12 @@ ngx_http_llmbroker_token_string(u_char *p, u_char *last, ngx_uint_t *escaped)
             return NULL;
         }
 
+        p = ngx_http_llmbroker_utf8_pairs(p, last);
+
+        if (p == last || *p < 0x80) {
+            continue;
+        }
+
         state = NGX_HTTP_LLMBROKER_UTF8_ACCEPT;
         p = ngx_http_llmbroker_utf8_run(&state, p, last);
 

@@ -7,6 +7,7 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 
+#include "codec/ngx_http_llmbroker_token.h"
 #include "codec/ngx_http_llmbroker_utf8.h"
 
 
@@ -67,6 +68,19 @@ static const ngx_http_llmbroker_utf8_range_t
 };
 
 
+/* of the characters that begin with each state */
+
+static const u_char  ngx_http_llmbroker_utf8_lengths[] = {
+    0, 0, 2, 3, 4, 3, 3, 4, 4
+};
+
+
+static u_char *ngx_http_llmbroker_utf8_whole(u_char *p, u_char *last);
+#if (NGX_HTTP_LLMBROKER_SSE2)
+static ngx_inline ngx_uint_t ngx_http_llmbroker_utf8_threes(u_char *p);
+#endif
+
+
 uint32_t
 ngx_http_llmbroker_utf8(uint32_t state, u_char *p, u_char *last)
 {
@@ -106,11 +120,12 @@ ngx_http_llmbroker_utf8_run(uint32_t *state, u_char *p, u_char *last)
 
     next = *state;
 
-    for ( /* void */ ; p < last; p++) {
+    while (p < last) {
 
         if (next == sw_accept) {
+            p = ngx_http_llmbroker_utf8_whole(p, last);
 
-            if (*p < 0x80) {
+            if (p == last || *p < 0x80) {
                 break;
             }
 
@@ -120,15 +135,7 @@ ngx_http_llmbroker_utf8_run(uint32_t *state, u_char *p, u_char *last)
                 break;
             }
 
-            /* most of the world's text beyond Latin: three bytes at a time */
-
-            if (next == sw_two && last - p > 2
-                && (p[1] & 0xc0) == 0x80 && (p[2] & 0xc0) == 0x80)
-            {
-                next = sw_accept;
-                p += 2;
-            }
-
+            p++;
             continue;
         }
 
@@ -140,12 +147,83 @@ ngx_http_llmbroker_utf8_run(uint32_t *state, u_char *p, u_char *last)
         }
 
         next = range->next;
+        p++;
     }
 
     *state = next;
 
     return p;
 }
+
+
+/* goes through the characters that lie there as a whole */
+
+static u_char *
+ngx_http_llmbroker_utf8_whole(u_char *p, u_char *last)
+{
+    size_t                                  len;
+    uint32_t                                state;
+    const ngx_http_llmbroker_utf8_range_t  *range;
+
+#if (NGX_HTTP_LLMBROKER_SSE2)
+
+    while (last - p >= 16 && p[12] >= 0xe0
+           && ngx_http_llmbroker_utf8_threes(p))
+    {
+        p += 15;
+    }
+
+#endif
+
+    while (last - p >= 4 && *p >= 0x80) {
+
+        state = ngx_http_llmbroker_utf8_first[*p - 0x80];
+
+        range = &ngx_http_llmbroker_utf8_ranges[state];
+        len = ngx_http_llmbroker_utf8_lengths[state];
+
+        if (p[1] < range->low || p[1] > range->high
+            || (len > 2 && (p[2] & 0xc0) != 0x80)
+            || (len > 3 && (p[3] & 0xc0) != 0x80))
+        {
+            break;
+        }
+
+        p += len;
+    }
+
+    return p;
+}
+
+
+#if (NGX_HTTP_LLMBROKER_SSE2)
+
+/* 1 when five characters of three bytes begin at p, of E0 and ED none */
+
+static ngx_inline ngx_uint_t
+ngx_http_llmbroker_utf8_threes(u_char *p)
+{
+    __m128i  text, bits, narrow;
+
+    text = _mm_loadu_si128((const __m128i *) p);
+
+    bits = _mm_and_si128(text,
+                         _mm_setr_epi8(0xf0, 0xc0, 0xc0, 0xf0, 0xc0, 0xc0,
+                                       0xf0, 0xc0, 0xc0, 0xf0, 0xc0, 0xc0,
+                                       0xf0, 0xc0, 0xc0, 0));
+    bits = _mm_cmpeq_epi8(bits,
+                          _mm_setr_epi8(0xe0, 0x80, 0x80, 0xe0, 0x80, 0x80,
+                                        0xe0, 0x80, 0x80, 0xe0, 0x80, 0x80,
+                                        0xe0, 0x80, 0x80, 0));
+
+    narrow = _mm_or_si128(_mm_cmpeq_epi8(text, _mm_set1_epi8(0xe0)),
+                          _mm_cmpeq_epi8(text, _mm_set1_epi8(0xed)));
+
+    return (_mm_movemask_epi8(_mm_andnot_si128(narrow, bits)) & 0x7fff)
+           == 0x7fff;
+}
+
+#endif
 
 
 u_char *

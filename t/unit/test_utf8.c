@@ -208,6 +208,60 @@ test_pieces(void)
 }
 
 
+/* each byte in each place of characters that are checked together */
+
+static void
+test_together(void)
+{
+    u_char                     *p, *end;
+    size_t                      i, k, len;
+    uint32_t                    state;
+    ngx_uint_t                  ch, failed;
+
+    static const char *const  texts[] = {
+        "\xe6\x97\xa5\xe6\x9c\xac\xe8\xaa\x9e\xef\xbc\x8c\xe2\x80\x94"
+        "\xe6\x97\xa5\xe6\x9c\xac\xe8\xaa\x9e\xef\xbc\x8c\xe2\x80\x94"
+        "\xe6\x97\xa5\xe6\x9c\xac",
+        "\xed\x95\x9c\xea\xb5\xad\xec\x96\xb4\xe0\xa4\xa8\xe0\xb8\x81"
+        "\xe1\x83\x90\xee\x80\x80",
+        "\xd0\x9f\xd1\x80\xd0\xb8\xc3\xbc\xdf\xbf\xf0\x9f\x98\x80\xf4\x8f"
+        "\xbf\xbf\xf1\x80\x80\x80"
+    };
+
+    failed = 0;
+
+    for (k = 0; k < sizeof(texts) / sizeof(texts[0]); k++) {
+        len = strlen(texts[k]);
+        p = malloc(len);
+
+        for (i = 0; i < len; i++) {
+
+            for (ch = 0; ch < 256; ch++) {
+                memcpy(p, texts[k], len);
+                p[i] = (u_char) ch;
+
+                failed += ngx_http_llmbroker_utf8(ACCEPT, p, p + len)
+                          != by_bytes(p, len);
+
+                state = ACCEPT;
+                end = ngx_http_llmbroker_utf8_run(&state, p, p + len);
+
+                failed += state != by_bytes(p, end - p)
+                          && state != REJECT;
+                failed += state == REJECT
+                          && by_bytes(p, end + 1 - p) != REJECT;
+                failed += end < p + len && state != REJECT
+                          && (state != ACCEPT || *end >= 0x80);
+            }
+        }
+
+        free(p);
+    }
+
+    is(failed, 0, "characters that are checked together");
+}
+
+
 static void
 test_run(void)
 {
@@ -242,6 +296,7 @@ main(void)
     test_all_characters();
     test_all_sequences();
     test_pieces();
+    test_together();
     test_run();
 
     return done_testing();
