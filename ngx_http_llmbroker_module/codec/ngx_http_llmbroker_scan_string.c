@@ -33,7 +33,6 @@ typedef enum {
 
 static u_char *ngx_http_llmbroker_scan_plain(ngx_http_llmbroker_scan_t *s,
     u_char *p, u_char *last);
-static size_t ngx_http_llmbroker_scan_whole(u_char *p, u_char *last);
 static u_char *ngx_http_llmbroker_scan_escape(ngx_http_llmbroker_scan_t *s,
     u_char *p);
 static u_char ngx_http_llmbroker_scan_decode(u_char ch);
@@ -100,7 +99,6 @@ static u_char *
 ngx_http_llmbroker_scan_plain(ngx_http_llmbroker_scan_t *s, u_char *p,
     u_char *last)
 {
-    size_t   n;
     u_char  *start;
 
     for (start = p; p < last; /* void */ ) {
@@ -108,22 +106,14 @@ ngx_http_llmbroker_scan_plain(ngx_http_llmbroker_scan_t *s, u_char *p,
         if (s->utf8 == NGX_HTTP_LLMBROKER_UTF8_ACCEPT) {
             p = ngx_http_llmbroker_token_plain(p, last);
 
-            if (p == last || *p == '"') {
-                break;
+            /* names are decoded, so that they need each escape alone */
+
+            if (!s->in_key && p < last && *p != '"') {
+                p = ngx_http_llmbroker_token_text(p, last);
             }
 
-            if (*p == '\\') {
-
-                /* names are decoded, so that they need each escape alone */
-
-                n = s->in_key ? 0 : ngx_http_llmbroker_scan_whole(p, last);
-
-                if (n == 0) {
-                    break;
-                }
-
-                p += n;
-                continue;
+            if (p == last || *p == '"' || *p == '\\') {
+                break;
             }
 
             if (*p < 0x20) {
@@ -141,14 +131,6 @@ ngx_http_llmbroker_scan_plain(ngx_http_llmbroker_scan_t *s, u_char *p,
             continue;
         }
 
-        if (s->utf8 == NGX_HTTP_LLMBROKER_UTF8_ACCEPT) {
-            p = ngx_http_llmbroker_utf8_pairs(p, last);
-
-            if (p == last || *p < 0x80) {
-                continue;
-            }
-        }
-
         p = ngx_http_llmbroker_utf8_run(&s->utf8, p, last);
 
         if (s->utf8 == NGX_HTTP_LLMBROKER_UTF8_REJECT) {
@@ -159,34 +141,6 @@ ngx_http_llmbroker_scan_plain(ngx_http_llmbroker_scan_t *s, u_char *p,
     ngx_http_llmbroker_scan_name(s, start, p);
 
     return p;
-}
-
-
-/*
- * The length of the escape at p, when it lies there as a whole and needs no
- * thought, as surrogates do and zero
- */
-
-static size_t
-ngx_http_llmbroker_scan_whole(u_char *p, u_char *last)
-{
-    ngx_int_t  code;
-
-    if (last - p < 2) {
-        return 0;
-    }
-
-    if (ngx_http_llmbroker_scan_decode(p[1]) != 0) {
-        return 2;
-    }
-
-    if (p[1] != 'u' || last - p < 6) {
-        return 0;
-    }
-
-    code = ngx_hextoi(p + 2, 4);
-
-    return (code > 0 && (code & 0xf800) != 0xd800) ? 6 : 0;
 }
 
 

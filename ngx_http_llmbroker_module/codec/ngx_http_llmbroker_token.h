@@ -41,6 +41,14 @@ static ngx_inline u_char *ngx_http_llmbroker_token_plain(u_char *p,
 u_char *ngx_http_llmbroker_token_long(u_char *p, u_char *last);
 
 /*
+ * Goes through all characters that lie there as a whole, in ASCII, UTF-8 or
+ * escaped.
+ * Return: the first quote, control byte, invalid or cut character, or backslash
+ * of an escape that is invalid, cut, zero or a surrogate, else last.
+ */
+u_char *ngx_http_llmbroker_token_text(u_char *p, u_char *last);
+
+/*
  * A string, from the byte behind the quote that begins it; it must be valid
  * UTF-8.
  *

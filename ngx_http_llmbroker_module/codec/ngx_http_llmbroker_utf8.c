@@ -75,7 +75,6 @@ static const u_char  ngx_http_llmbroker_utf8_lengths[] = {
 };
 
 
-static u_char *ngx_http_llmbroker_utf8_whole(u_char *p, u_char *last);
 #if (NGX_HTTP_LLMBROKER_SSE2)
 static ngx_inline ngx_uint_t ngx_http_llmbroker_utf8_threes(u_char *p);
 #endif
@@ -156,13 +155,11 @@ ngx_http_llmbroker_utf8_run(uint32_t *state, u_char *p, u_char *last)
 }
 
 
-/* goes through the characters that lie there as a whole */
-
-static u_char *
+u_char *
 ngx_http_llmbroker_utf8_whole(u_char *p, u_char *last)
 {
     size_t                                  len;
-    uint32_t                                state;
+    uint32_t                                text, state;
     const ngx_http_llmbroker_utf8_range_t  *range;
 
 #if (NGX_HTTP_LLMBROKER_SSE2)
@@ -176,6 +173,21 @@ ngx_http_llmbroker_utf8_whole(u_char *p, u_char *last)
 #endif
 
     while (last - p >= 4 && *p >= 0x80) {
+
+        /* three bytes, neither overlong nor a surrogate */
+
+        text = p[0] | p[1] << 8 | p[2] << 16;
+
+        if ((text & 0xc0c0f0) == 0x8080e0) {
+            text &= 0x200f;
+
+            if (text == 0x0000 || text == 0x200d) {
+                break;
+            }
+
+            p += 3;
+            continue;
+        }
 
         state = ngx_http_llmbroker_utf8_first[*p - 0x80];
 

@@ -37,20 +37,11 @@ uint32_t ngx_http_llmbroker_utf8(uint32_t state, u_char *p, u_char *last);
 u_char *ngx_http_llmbroker_utf8_run(uint32_t *state, u_char *p, u_char *last);
 
 /*
- * Goes through characters of two bytes, which stand alone in most languages
- * that have them.  Return: the first byte that is of no such character.
+ * Goes through non-ASCII characters that lie there as a whole.
+ * Return: the first byte that is of no such character; when it is not ASCII,
+ * ngx_http_llmbroker_utf8_run() tells why.
  */
-static ngx_inline u_char *
-ngx_http_llmbroker_utf8_pairs(u_char *p, u_char *last)
-{
-    while (last - p >= 2 && *p >= 0xc2 && *p <= 0xdf && (p[1] & 0xc0) == 0x80)
-    {
-        p += 2;
-    }
-
-    return p;
-}
-
+u_char *ngx_http_llmbroker_utf8_whole(u_char *p, u_char *last);
 
 /*
  * Writes the character "code" (a scalar value up to U+10FFFF) at p, 4 bytes

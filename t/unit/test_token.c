@@ -11,12 +11,14 @@
 #define NGX_HTTP_LLMBROKER_NO_SSE2    1
 
 #define ngx_http_llmbroker_token_long    word_long
+#define ngx_http_llmbroker_token_text    word_text
 #define ngx_http_llmbroker_token_string  word_string
 #define ngx_http_llmbroker_token_number  word_number
 
 #include "codec/ngx_http_llmbroker_token.c"
 
 #undef ngx_http_llmbroker_token_long
+#undef ngx_http_llmbroker_token_text
 #undef ngx_http_llmbroker_token_string
 #undef ngx_http_llmbroker_token_number
 
@@ -172,11 +174,132 @@ test_number(void)
 }
 
 
+/* the same byte by byte, as RFC 8259 has it */
+
+static u_char *
+slow_string(u_char *p, u_char *last)
+{
+    size_t  n;
+
+    while (p < last && *p >= 0x20) {
+
+        if (*p == '"') {
+            return p;
+        }
+
+        if (*p >= 0x80) {
+
+            for (n = 2; n <= 4 && n <= (size_t) (last - p); n++) {
+
+                if (ngx_http_llmbroker_utf8(NGX_HTTP_LLMBROKER_UTF8_ACCEPT, p,
+                                            p + n)
+                    == NGX_HTTP_LLMBROKER_UTF8_ACCEPT)
+                {
+                    break;
+                }
+            }
+
+            if (n > 4 || n > (size_t) (last - p)) {
+                return NULL;
+            }
+
+            p += n;
+            continue;
+        }
+
+        if (*p++ != '\\') {
+            continue;
+        }
+
+        if (p == last || *p == '\0' || strchr("\"\\/bfnrtu", *p) == NULL) {
+            return NULL;
+        }
+
+        if (*p++ == 'u') {
+
+            for (n = 0; n < 4; n++, p++) {
+                if (p == last || *p == '\0'
+                    || strchr("0123456789abcdefABCDEF", *p) == NULL)
+                {
+                    return NULL;
+                }
+            }
+        }
+    }
+
+    return NULL;
+}
+
+
+/* texts of all that a string may have, in any order and at any place */
+
+static void
+test_mixed(void)
+{
+    u_char      *p, *end, text[512];
+    size_t       len, n, most;
+    ngx_uint_t   i, ends, escaped, failed;
+
+    static const char *pieces[] = {
+        "a", "the ", "quick brown fox jumps over the lazy dog ", "\\n",
+        "\\\"", "\\\\", "\\/", "\\u0041", "\\u4f60\\u597d", "\\u0000",
+        "\\ud83d\\ude00", "\\udc00", "\xc3\xa9", "\xd0\x9f\xd1\x80",
+        "\xe4\xb8\x96\xe7\x95\x8c", "\xed\x95\x9c", "\xe0\xa4\x85",
+        "\xf0\x9f\x98\x80", "0123456789abcde",
+
+        /* seldom */
+        "\"", "\n", "\\x", "\\u12g4", "\xc3", "\xed\xa0\x80", "\xe0\x80\x80",
+        "\xc0\x80", "\xf4\x90\x80\x80", "\x80", "\xe4\xb8", "\\"
+    };
+
+    failed = 0;
+    ends = 0;
+
+    srandom(1);
+
+    for (i = 0; i < 200000; i++) {
+        most = random() % 400;
+        n = 0;
+
+        while (n < most) {
+            const char  *piece;
+
+            piece = pieces[random() % (random() % 24 ? 19 : 31)];
+            len = strlen(piece);
+
+            memcpy(text + n, piece, len);
+            n += len;
+        }
+
+        text[n++] = '"';
+
+        if (i % 16 == 0) {
+            n = random() % n;
+        }
+
+        p = copied(text, n);
+        end = slow_string(p, p + n);
+
+        failed += ngx_http_llmbroker_token_string(p, p + n, &escaped) != end;
+        failed += (end && escaped != (memchr(p, '\\', end - p) != NULL));
+        failed += word_string(p, p + n, &escaped) != end;
+
+        ends += (end != NULL);
+
+        free(p);
+    }
+
+    is(failed, 0, "strings of all kinds of characters end where they do");
+    ok(ends > 50000 && ends < 190000, "many of them end: %u", (unsigned) ends);
+}
+
+
 int
 main(void)
 {
     test_long();
     test_string();
+    test_mixed();
     test_number();
 
     return done_testing();
