@@ -188,7 +188,7 @@ ngx_http_llmbroker_token_text(u_char *p, u_char *last)
 }
 
 
-/* goes through characters at p that are not ASCII, or that are \uXXXX */
+/* goes through characters at p that are not ASCII, or escaped by their code */
 
 static u_char *
 ngx_http_llmbroker_token_other(u_char *p, u_char *last)

@@ -791,8 +791,6 @@ ngx_http_llmbroker_edit_tree(ngx_http_llmbroker_edit_t *edit,
         return NGX_ERROR;
     }
 
-    /* the body was scanned, and the values come from it or are configured */
-
     rc = ngx_http_llmbroker_json_parse(edit->pool, text.data, text.len, root);
     if (rc != NGX_OK) {
         return rc;
