@@ -64,6 +64,9 @@ sub selftest_start {
 
     return ($pid, $out) if $pid;
 
+    # a run in the background was told to ignore it
+    $SIG{INT} = 'DEFAULT';
+
     for my $name (grep { /^(?:TEST_NGINX|LLMBROKER|HARNESS)_/ } keys %ENV) {
         delete $ENV{$name} if $name ne 'TEST_NGINX_BINARY';
     }
